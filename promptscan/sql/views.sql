@@ -1,0 +1,89 @@
+-- The public views. Their names and columns are a contract (docs/tables.md): add, never rename or remove.
+CREATE VIEW prompts AS
+SELECT * EXCLUDE (event_key) FROM base_prompts;
+
+CREATE VIEW texts AS
+SELECT
+  t.text_id, t.text, t.n_chars,
+  s.n_prompts, s.n_accounts, s.first_ts, s.last_ts,
+  c.obfuscation, d.duplicate_id, e.template_id, m.family_id, c.clean_id
+FROM base_texts t
+LEFT JOIN base_text_stats s USING (text_id)
+LEFT JOIN base_text_cleans c USING (text_id)
+LEFT JOIN base_members m ON m.clean_id = c.clean_id
+LEFT JOIN base_duplicate_members d ON d.text_id = t.text_id
+LEFT JOIN base_template_texts e ON e.text_id = t.text_id;
+
+CREATE VIEW accounts AS
+WITH known AS (
+  SELECT * EXCLUDE (loaded) FROM base_accounts
+  QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY loaded DESC) = 1
+)
+SELECT
+  coalesce(s.account_id, k.account_id) AS account_id,
+  coalesce(s.n_prompts, 0) AS n_prompts, s.first_ts, s.last_ts,
+  k.* EXCLUDE (account_id)
+FROM base_account_stats s FULL JOIN known k ON k.account_id = s.account_id;
+
+CREATE VIEW entities AS
+SELECT account_id, kind, value FROM base_entities
+UNION
+SELECT account_id, kind, value FROM base_account_entities;
+
+CREATE VIEW duplicates AS
+SELECT
+  g.duplicate_id, g.medoid_text_id,
+  count(*) AS n_texts, sum(s.n_prompts)::BIGINT AS n_prompts, max(s.n_accounts) AS n_accounts,
+  any_value(g.worst_score) AS worst_score
+FROM base_duplicate_groups g
+JOIN base_duplicate_members m USING (duplicate_id)
+LEFT JOIN base_text_stats s USING (text_id)
+GROUP BY ALL;
+
+CREATE VIEW templates AS
+SELECT
+  f.template_id, f.template, f.n_slots,
+  count(*) AS n_texts, sum(s.n_prompts)::BIGINT AS n_prompts, max(s.n_accounts) AS n_accounts,
+  any_value(f.compression) AS compression
+FROM base_template_forms f
+JOIN base_template_texts t USING (template_id)
+LEFT JOIN base_text_stats s USING (text_id)
+GROUP BY ALL;
+
+CREATE VIEW slots AS FROM base_slots;
+
+CREATE VIEW slot_values AS FROM base_slot_values;
+
+CREATE VIEW families AS
+SELECT
+  f.family_id, f.label, f.exemplar_text_id,
+  s.n_templates, s.n_texts, s.n_prompts, s.n_accounts, s.first_ts, s.last_ts,
+  c.capability, s.score, f.reuse, s.effective_accounts, f.kind
+FROM base_family_names f
+LEFT JOIN base_family_stats s USING (family_id)
+LEFT JOIN (FROM base_capabilities WHERE rank = 1) c USING (family_id);
+
+CREATE VIEW family_members AS
+SELECT m.family_id, c.text_id, m.probability
+FROM base_members m JOIN base_text_cleans c USING (clean_id);
+
+CREATE VIEW family_events AS FROM base_family_events;
+
+CREATE VIEW family_accounts AS FROM base_family_accounts;
+
+CREATE VIEW family_days AS FROM base_family_days;
+
+CREATE VIEW capabilities AS FROM base_capabilities;
+
+CREATE VIEW campaigns AS FROM base_campaigns;
+
+CREATE VIEW campaign_accounts AS FROM base_campaign_accounts;
+
+CREATE VIEW campaign_families AS FROM base_campaign_families;
+
+CREATE VIEW alerts AS FROM base_alerts;
+
+CREATE VIEW runs AS FROM base_runs;
+
+CREATE VIEW quarantine AS
+SELECT source, position, reason, sample FROM base_quarantine;

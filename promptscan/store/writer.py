@@ -1,0 +1,255 @@
+"""Writing: drafts become segments, segments become a generation, and one rename makes it live."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from promptscan.errors import StoreError
+from promptscan.store.catalog import create_views, literal
+from promptscan.store.files import describe, publish_directory, sync_file, verify, write_atomic
+from promptscan.store.generation import Generation, configure, manifest_path
+from promptscan.store.lock import unpinned, writer_lock
+from promptscan.store.manifest import EncoderRef, Manifest, Segment
+
+CATALOG = "catalog.duckdb"
+STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 and 2.0
+
+
+@dataclass(slots=True)
+class Writer:
+    """The one writer of a store and the generation it is drafting.
+
+    Attributes:
+        root: the store.
+        manifest: the draft; starts as the live generation's and grows segment by segment.
+        parent: the live generation, pinned; None in a new store.
+        work: scratch directory, emptied at the start of every writer except for resumable parts.
+    """
+
+    root: Path
+    manifest: Manifest
+    parent: Generation | None
+    work: Path
+    memory_limit: str = "4GB"
+    threads: int | None = None
+    _derived: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Say whether the draft differs from the live generation."""
+        if self.parent is None:
+            return True
+        before = self.parent.manifest
+        same = (
+            before.segments == self.manifest.segments
+            and before.encoder == self.manifest.encoder
+            and before.state == self.manifest.state
+            and before.root == str(self.root)
+            and set(self._derived) == {ref.path.rsplit("/", 1)[-1] for ref in before.derived} - {CATALOG}
+        )
+        return not same
+
+    def segment_file(self, segment: Segment, name: str) -> Path:
+        """Return a verified file of a draft's segment."""
+        return verify(self.root, segment.file(name)) if self.parent is None else self.parent.verified(segment.file(name))
+
+    def find(self, kind: str, key: str) -> Segment | None:
+        """Return a finished segment made from these inputs by an earlier, interrupted run, if it is intact."""
+        directory = self.root / "segments" / f"{kind}-{key[:24]}"
+        try:
+            document = json.loads((directory / "segment.json").read_bytes())
+            meta = document["meta"]
+            segment = Segment(kind, directory.name, self._files(directory), meta)
+            if document["files"] != {ref.path: ref.sha256 for ref in segment.files}:
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return segment
+
+    @contextmanager
+    def segment(self, kind: str, *, key: str, meta: dict[str, Any]) -> Iterator[Path]:
+        """Write a new segment: yields an empty directory, publishes it at the end of the block.
+
+        Args:
+            kind: its kind.
+            key: hex digest of what it is made from; names the segment, so that equal inputs give one directory.
+            meta: read when the block ends, so the block may fill it.
+        """
+        name = f"{kind}-{key[:24]}"
+        draft = self.root / "segments" / f".{name}.tmp"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        final = draft.with_name(name)
+        try:
+            yield draft
+            refs = {
+                f"segments/{name}/{path.name}": ref.sha256
+                for path in sorted(draft.iterdir())
+                for ref in [describe(path, self.root)]
+            }
+            (draft / "segment.json").write_bytes(json.dumps({"files": refs, "meta": meta}, sort_keys=True).encode())
+            publish_directory(draft, final)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        self.adopt(Segment(kind, name, self._files(final), meta))
+
+    def adopt(self, segment: Segment, *, instead_of: tuple[str, ...] = ()) -> None:
+        """Add a finished segment to the draft."""
+        self.manifest = self.manifest.with_segments(segment, instead_of=instead_of)
+
+    def drop(self, kind: str) -> None:
+        """Leave a kind's segments out of the draft; older generations keep them."""
+        self.manifest = self.manifest.with_segments(instead_of=(kind,))
+
+    def derive(self, name: str, source: Path) -> None:
+        """Put a rebuildable file into the generation; the source is moved or linked at commit."""
+        self._derived[name] = source
+
+    def use_encoder(self, encoder: EncoderRef) -> None:
+        """Note the encoder of the store's vectors.
+
+        Raises:
+            StoreError: the store has vectors of another encoder.
+        """
+        known = self.manifest.encoder
+        if known is not None and known != encoder:
+            raise StoreError(
+                f"store {self.root} holds vectors of encoder {known.name} ({known.digest[:12]}), not of {encoder.name} "
+                f"({encoder.digest[:12]}); use `--encoder {known.name}`, or another --store for {encoder.name}"
+            )
+        self.manifest = replace(self.manifest, encoder=encoder)
+
+    def remember(self, **state: Any) -> None:
+        """Note small facts a later run needs (JSON values)."""
+        self.manifest = replace(self.manifest, state={**self.manifest.state, **state})
+
+    def measure(self, **figures: Any) -> None:
+        """Note what was measured about this generation (JSON values)."""
+        self.manifest = replace(self.manifest, measured={**self.manifest.measured, **figures})
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a DuckDB connection over the draft, free to read inputs and write files."""
+        with closing(duckdb.connect(":memory:")) as con:
+            configure(con, self.root, memory_limit=self.memory_limit, threads=self.threads)
+            create_views(con, self.manifest, self.root)
+            yield con
+
+    def commit(self, run: Mapping[str, Any], versions: Mapping[str, str]) -> Manifest:
+        """Publish the draft as the next generation and make it live by one rename of CURRENT."""
+        generations = self.root / "generations"
+        generations.mkdir(exist_ok=True)
+        taken = [int(path.name) for path in generations.iterdir() if path.name.isdigit()]
+        number = max([*taken, self.manifest.generation]) + 1
+        draft = generations / f".{number}.tmp"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        manifest = replace(
+            self.manifest,
+            generation=number,
+            parent=self.parent.manifest.generation if self.parent else None,
+            root=str(self.root),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=dict(versions),
+            runs=(*self.manifest.runs, dict(run)),
+            derived=(),
+        )
+        try:
+            for name, source in self._derived.items():
+                os.link(source, draft / name)
+            self._write_catalog(draft / CATALOG, manifest)
+            final = generations / str(number)
+            refs = [describe(path, draft) for path in sorted(draft.iterdir())]
+            derived = tuple(replace(ref, path=f"generations/{number}/{ref.path}") for ref in refs)
+            manifest = replace(manifest, derived=derived)
+            data = manifest.to_json()
+            (draft / "manifest.json").write_bytes(data)
+            publish_directory(draft, final)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        current = {"generation": number, "manifest_sha256": hashlib.sha256(data).hexdigest()}
+        write_atomic(self.root / "CURRENT", json.dumps(current).encode() + b"\n")
+        self.manifest = manifest
+        return manifest
+
+    def _write_catalog(self, path: Path, manifest: Manifest) -> None:
+        with closing(duckdb.connect(":memory:")) as con:
+            configure(con, self.root, memory_limit=self.memory_limit, threads=self.threads)
+            con.execute(f"ATTACH {literal(str(path))} AS catalog (STORAGE_VERSION {literal(STORAGE_VERSION)})")
+            con.execute("USE catalog")
+            create_views(con, manifest, self.root)
+            con.execute("CHECKPOINT catalog")
+        sync_file(path)
+
+    def _files(self, directory: Path) -> tuple[Any, ...]:
+        return tuple(
+            describe(path, self.root) for path in sorted(directory.iterdir()) if path.name != "segment.json"
+        )
+
+
+@contextmanager
+def open_writer(
+    root: Path, *, memory_limit: str = "4GB", threads: int | None = None, keep_generations: int = 3
+) -> Iterator[Writer]:
+    """Lock a store for writing, creating it when it is new; prune old generations at the end.
+
+    Raises:
+        StoreLockedError: another process writes.
+        StoreError: the store is damaged, newer, or not writable.
+    """
+    root = root.absolute()
+    try:
+        for name in ("segments", "generations", "quarantine", "work"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"store {root} can't be created ({error.strerror}: {error.filename}); choose another --store") from None
+    with writer_lock(root):
+        for leftover in [*(root / "segments").glob(".*.tmp"), *(root / "generations").glob(".*.tmp")]:
+            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(root / "work" / "spill", ignore_errors=True)
+        parent = Generation.current(root) if (root / "CURRENT").exists() else None
+        try:
+            manifest = parent.manifest if parent else Manifest(0, str(root), "")
+            yield Writer(root, manifest, parent, root / "work", memory_limit, threads)
+        finally:
+            if parent:
+                parent.close()
+        prune(root, keep_generations)
+
+
+def prune(root: Path, keep: int) -> list[int]:
+    """Remove generations beyond the newest `keep`, and segments no kept generation names.
+
+    A generation that a reader holds stays, with its segments. Call with the writer lock held.
+    """
+    numbers = sorted((int(p.name) for p in (root / "generations").iterdir() if p.name.isdigit()), reverse=True)
+    kept, removed = numbers[:keep], []
+    for number in numbers[keep:]:
+        with unpinned(manifest_path(root, number)) as free:
+            if free:
+                shutil.rmtree(root / "generations" / str(number))
+                removed.append(number)
+            else:
+                kept.append(number)
+    if not removed:
+        return removed
+    named: set[str] = set()
+    for number in kept:
+        path = manifest_path(root, number)
+        manifest = Manifest.from_json(path.read_bytes(), str(path))
+        named.update(segment.name for segment in manifest.segments)
+    for directory in (root / "segments").iterdir():
+        if directory.name not in named:
+            shutil.rmtree(directory)
+    return removed
