@@ -17,7 +17,7 @@ import duckdb
 
 from promptscan.errors import StoreError
 from promptscan.store.catalog import create_views, literal
-from promptscan.store.files import describe, publish_directory, sync_file, verify, write_atomic
+from promptscan.store.files import FileRef, describe, publish_directory, sync_file, verify, write_atomic
 from promptscan.store.generation import Generation, configure, manifest_path
 from promptscan.store.lock import unpinned, writer_lock
 from promptscan.store.manifest import EncoderRef, Manifest, Segment
@@ -93,16 +93,15 @@ class Writer:
         final = draft.with_name(name)
         try:
             yield draft
-            refs = {
-                f"segments/{name}/{path.name}": ref.sha256
-                for path in sorted(draft.iterdir())
-                for ref in [describe(path, self.root)]
-            }
-            (draft / "segment.json").write_bytes(json.dumps({"files": refs, "meta": meta}, sort_keys=True).encode())
+            refs = tuple(
+                replace(describe(path, draft), path=f"segments/{name}/{path.name}") for path in sorted(draft.iterdir())
+            )
+            digests = {ref.path: ref.sha256 for ref in refs}
+            (draft / "segment.json").write_bytes(json.dumps({"files": digests, "meta": meta}, sort_keys=True).encode())
             publish_directory(draft, final)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        self.adopt(Segment(kind, name, self._files(final), meta))
+        self.adopt(Segment(kind, name, refs, meta))
 
     def adopt(self, segment: Segment, *, instead_of: tuple[str, ...] = ()) -> None:
         """Add a finished segment to the draft."""
@@ -192,10 +191,8 @@ class Writer:
             con.execute("CHECKPOINT catalog")
         sync_file(path)
 
-    def _files(self, directory: Path) -> tuple[Any, ...]:
-        return tuple(
-            describe(path, self.root) for path in sorted(directory.iterdir()) if path.name != "segment.json"
-        )
+    def _files(self, directory: Path) -> tuple[FileRef, ...]:
+        return tuple(describe(path, self.root) for path in sorted(directory.iterdir()) if path.name != "segment.json")
 
 
 @contextmanager

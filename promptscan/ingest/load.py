@@ -1,0 +1,316 @@
+"""ingest: sources into a segment of prompts and texts, each row kept once or quarantined with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from promptscan.ingest.fields import parse_mapping, quote, text_literal
+from promptscan.ingest.readers import UnreadableError, read
+from promptscan.ingest.sources import Format, Source, expand
+from promptscan.ingest.stage import Staged, entity_columns, reject, stage_block
+from promptscan.sql import script
+from promptscan.store import Segment, Writer, sha256_of
+from promptscan.store.catalog import statements
+from promptscan.types import Progress, silent
+
+HEAD = 1 << 16  # bytes at the start of a file by which a grown or rewritten log is recognised
+TEXT_GROUP = 8_192  # rows per Parquet row group of texts: what reading one text costs
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One file that was ingested; committed with its rows."""
+
+    name: str
+    size: int
+    sha256: str
+    head_bytes: int
+    head_sha256: str
+    source_id: str
+    rows: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What became of one source: rows read, quarantined, and why it was skipped or refused if it was."""
+
+    name: str
+    rows: int = 0
+    bad: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did.
+
+    Attributes:
+        sources: one entry a source.
+        added: prompts added.
+        known: rows that were in the store already.
+        new_texts: texts first seen now.
+        conflicts: rows whose given id stands for another prompt too; kept under an id of their own.
+        quarantined: rows (or whole files) set apart.
+        over_limit: names of sources of which more than `max_bad_rows` was bad.
+    """
+
+    sources: tuple[SourceReport, ...] = ()
+    added: int = 0
+    known: int = 0
+    new_texts: int = 0
+    conflicts: int = 0
+    quarantined: int = 0
+    over_limit: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The sources of one ingest while they are staged."""
+
+    work: Path
+    entries: list[LedgerEntry] = field(default_factory=list)
+    staged: list[tuple[Source, str, Staged]] = field(default_factory=list)
+    reports: list[SourceReport] = field(default_factory=list)
+    over_limit: list[str] = field(default_factory=list)
+
+
+def ingest(
+    writer: Writer,
+    paths: Sequence[str],
+    *,
+    mapping: Sequence[str] = (),
+    max_chars: int = 1_000_000,
+    max_bad_rows: float = 0.01,
+    progress: Progress = silent,
+) -> IngestReport:
+    """Add the prompts of files to a draft generation.
+
+    Args:
+        writer: the store's writer.
+        paths: files, globs, folders, URLs, `-`.
+        mapping: `field=column` pairs that override field detection.
+        max_chars: longer texts are quarantined.
+        max_bad_rows: share of a source's rows (0..1) beyond which it is reported in `over_limit`.
+        progress: called with bytes read.
+
+    Returns:
+        Counts; the caller commits.
+
+    Raises:
+        UsageError: a path does not exist or a mapping is malformed.
+    """
+    fields = parse_mapping(mapping)
+    work = writer.work / "ingest"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    batch = _Batch(work)
+    try:
+        sources = expand(paths, work / "spool")
+        with writer.connect() as con:
+            for statement in statements(script("messages")):
+                con.execute(statement)
+            for source in sources:
+                _stage(con, writer, batch, source, fields, max_chars, max_bad_rows, progress)
+            return _load(con, writer, batch)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def ledger(writer: Writer, kind: str = "prompts") -> list[LedgerEntry]:
+    """Return every file ingested so far, oldest first."""
+    return [LedgerEntry(**entry) for segment in writer.manifest.of_kind(kind) for entry in segment.meta["ledger"]]
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection,
+    writer: Writer,
+    batch: _Batch,
+    source: Source,
+    mapping: dict[str, str],
+    max_chars: int,
+    max_bad_rows: float,
+    progress: Progress,
+) -> None:
+    staged = Staged()
+    number = len(batch.staged)
+    known = [*ledger(writer), *batch.entries]
+    entry: LedgerEntry | None = None
+    try:
+        size, digest = source.path.stat().st_size, sha256_of(source.path)
+        twin = next((old for old in known if old.sha256 == digest), None)
+        if twin is not None:
+            batch.reports.append(SourceReport(source.name, note=f"already ingested as {twin.name}"))
+            return
+        before = next((old for old in reversed(known) if old.name == source.name and _same_head(source.path, size, old)), None)
+        source_id = before.source_id if before else digest[:32]
+        skip_bytes, skip_lines = _grown(source, size, before)
+        head = min(size, HEAD)
+        for block in read(con, source, skip_bytes=skip_bytes, skip_lines=skip_lines):
+            stage_block(
+                con, block, staged, batch.work, source_no=number, source_id=source_id, mapping=mapping, max_chars=max_chars
+            )
+            progress("ingest", (block.done or 0) + skip_bytes, size)
+        lines = skip_lines + staged.rows
+        entry = LedgerEntry(
+            source.name, size, digest, head, sha256_of(source.path, first=head), source_id, lines, staged.bad
+        )
+    except (UnreadableError, OSError) as error:
+        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        staged = Staged()
+        source_id = hashlib.sha256(source.name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        reject(con, staged, batch.work / f"{number:05d}-file.parquet", [(None, f"file can't be read: {message}", "")])
+        staged.rows = 1
+    batch.staged.append((source, source_id, staged))
+    if entry:
+        batch.entries.append(entry)
+    note = "" if staged.rows else ("nothing new" if entry and entry.rows else "empty")
+    batch.reports.append(SourceReport(source.name, staged.rows, staged.bad, note))
+    if staged.bad > max_bad_rows * staged.rows:
+        batch.over_limit.append(source.name)
+
+
+def _same_head(path: Path, size: int, old: LedgerEntry) -> bool:
+    """Say whether a file starts as the one that was ingested under this name did."""
+    return size >= old.head_bytes > 0 and sha256_of(path, first=old.head_bytes) == old.head_sha256
+
+
+def _grown(source: Source, size: int, before: LedgerEntry | None) -> tuple[int, int]:
+    """Return (bytes, lines) of a JSONL log to skip, because it only grew since it was last read."""
+    plain = source.format is Format.JSONL and source.compression is None
+    if before is None or not plain or size <= before.size or sha256_of(source.path, first=before.size) != before.sha256:
+        return 0, 0
+    with source.path.open("rb") as stream:
+        stream.seek(before.size - 1)
+        if stream.read(1) != b"\n":  # its last line was incomplete: read all again, known rows are recognised
+            return 0, 0
+        stream.seek(0)
+        lines = sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+        stream.seek(before.size)
+        new = sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    return before.size, lines - new
+
+
+def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> IngestReport:
+    """Write the staged rows as a segment: known rows left out, ids made unique, texts numbered."""
+    report = IngestReport(tuple(batch.reports), over_limit=tuple(batch.over_limit))
+    quarantined = _quarantine(con, writer, batch)
+    files = [str(path) for _, _, staged in batch.staged for path in staged.files]
+    rows = sum(staged.rows - staged.bad for _, _, staged in batch.staged)
+    if not files or not rows:
+        if batch.entries:
+            _ledger_only(writer, batch)
+        return IngestReport(report.sources, quarantined=quarantined, over_limit=report.over_limit)
+    columns = _kept_columns(batch)
+    _create_views(con, batch, files, columns)
+    previous = writer.manifest.of_kind("prompts")
+    first_text = sum(int(segment.meta["n_texts"]) for segment in previous)
+    con.execute("SET VARIABLE first_text = ?", [first_text])
+    for statement in statements(script("ingest_keys")):
+        con.execute(statement)
+    added, conflicts, new_texts = con.execute(
+        "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM fresh WHERE conflict), (SELECT count(*) FROM new_texts)"
+    ).fetchone() or (0, 0, 0)
+    if not added:
+        _ledger_only(writer, batch)
+        return IngestReport(report.sources, 0, rows, 0, 0, quarantined, report.over_limit)
+    meta = {
+        "n_prompts": added,
+        "n_texts": new_texts,
+        "first_text": first_text,
+        "columns": {"prompts": columns},
+        "ledger": [asdict(entry) for entry in batch.entries],
+    }
+    with writer.segment("prompts", key=_key(batch, first_text), meta=meta) as directory:
+        copy_parquet(con, "SELECT text_id, digest, text, length(text)::INTEGER AS n_chars FROM new_text_rows ORDER BY text_id",
+              directory / "texts.parquet", group=TEXT_GROUP)
+        extra = "".join(f", s.{quote(name)}::{type_} AS {quote(name)}" for name, type_ in columns.items())
+        copy_parquet(con, script("ingest_prompts").replace("/* kept columns */", extra), directory / "prompts.parquet")
+        kinds = entity_columns(columns)
+        pairs = " UNION ".join(
+            f"SELECT s.account_id, '{kind}' AS kind, s.{quote(kind)}::VARCHAR AS value FROM fresh f JOIN staged s USING (source_no, position) "
+            f"WHERE s.{quote(kind)} IS NOT NULL"
+            for kind in kinds
+        )
+        if pairs:
+            copy_parquet(con, f"SELECT DISTINCT * FROM ({pairs}) ORDER BY ALL", directory / "entities.parquet")
+    return IngestReport(report.sources, added, rows - added, new_texts, conflicts, quarantined, report.over_limit)
+
+
+def _create_views(con: duckdb.DuckDBPyConnection, batch: _Batch, files: list[str], columns: dict[str, str]) -> None:
+    """Make `staged` (every good row) and `sources` (their names) readable for the statements in sql/."""
+    listed = ", ".join(text_literal(file) for file in files)
+    base = con.sql(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+    con.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+    del base, columns
+    con.execute("CREATE TEMP TABLE sources (source_no INTEGER, name VARCHAR)")
+    con.executemany(
+        "INSERT INTO sources VALUES (?, ?)",
+        [(number, _printable(source.name)) for number, (source, _, _) in enumerate(batch.staged)],
+    )
+
+
+def _kept_columns(batch: _Batch) -> dict[str, str]:
+    """Unite the kept columns of all sources; VARCHAR where they disagree."""
+    columns: dict[str, str] = {}
+    for _, _, staged in batch.staged:
+        for name, type_ in staged.kept.items():
+            columns[name] = type_ if columns.get(name, type_) == type_ else "VARCHAR"
+    return dict(sorted(columns.items()))
+
+
+def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> int:
+    """Write rejected rows beside the good ones; the same row of the same source is set apart once."""
+    parts = [
+        f"SELECT {text_literal(_printable(source.name))} AS source, position, reason, sample, "
+        f"CAST(sha256(concat_ws('|', {text_literal(source_id)}, coalesce(position, ''), reason))[1:32] AS UUID) AS row_key "
+        f"FROM read_parquet({text_literal(str(path))})"
+        for source, source_id, staged in batch.staged
+        for path in staged.rejected
+    ]
+    if not parts:
+        return 0
+    con.execute(
+        "CREATE TEMP TABLE rejected AS "
+        f"SELECT DISTINCT ON (row_key) * FROM ({' UNION ALL '.join(parts)}) ANTI JOIN base_quarantine USING (row_key)"
+    )
+    count, key = con.execute("SELECT count(*), sha256(string_agg(row_key::VARCHAR, '' ORDER BY row_key)) FROM rejected").fetchone() or (0, "")
+    if count:
+        with writer.segment("quarantine", key=str(key), meta={"rows": count}) as directory:
+            copy_parquet(con, "SELECT source, position, reason, sample, row_key FROM rejected ORDER BY source, try_cast(position AS BIGINT), row_key",
+                  directory / "quarantine.parquet")
+    return int(count)
+
+
+def _ledger_only(writer: Writer, batch: _Batch) -> None:
+    """Note files that added nothing, so that they are not read again."""
+    count = sum(int(segment.meta["n_texts"]) for segment in writer.manifest.of_kind("prompts"))
+    meta: dict[str, Any] = {"n_prompts": 0, "n_texts": 0, "first_text": count, "ledger": [asdict(e) for e in batch.entries]}
+    with writer.segment("prompts", key=_key(batch, count), meta=meta):
+        pass
+
+
+def _key(batch: _Batch, first_text: int) -> str:
+    return hashlib.sha256("|".join([str(first_text), *(entry.name + entry.sha256 for entry in batch.entries)]).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _printable(name: str) -> str:
+    """Make a file name storable: undecodable bytes of the file system become escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def copy_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path, group: int = 122_880) -> None:
+    """Write a query to a Parquet file."""
+    con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {int(group)})")
+
+
+def segment_sources(segment: Segment) -> list[str]:
+    """Return the names of the files a segment came from."""
+    return [str(entry["name"]) for entry in segment.meta.get("ledger", [])]
