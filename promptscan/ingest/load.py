@@ -209,7 +209,7 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
             _ledger_only(writer, batch)
         return IngestReport(report.sources, quarantined=quarantined, over_limit=report.over_limit)
     columns = _kept_columns(batch)
-    _create_views(con, batch, files, columns)
+    _create_views(con, batch, files)
     previous = writer.manifest.of_kind("prompts")
     first_text = sum(int(segment.meta["n_texts"]) for segment in previous)
     con.execute("SET VARIABLE first_text = ?", [first_text])
@@ -244,12 +244,12 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
     return IngestReport(report.sources, added, rows - added, new_texts, conflicts, quarantined, report.over_limit)
 
 
-def _create_views(con: duckdb.DuckDBPyConnection, batch: _Batch, files: list[str], columns: dict[str, str]) -> None:
+def _create_views(con: duckdb.DuckDBPyConnection, batch: _Batch, files: list[str]) -> None:
     """Make `staged` (every good row) and `sources` (their names) readable for the statements in sql/."""
     listed = ", ".join(text_literal(file) for file in files)
-    base = con.sql(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
-    con.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
-    del base, columns
+    con.execute(
+        f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{listed}], union_by_name = true) WHERE reason IS NULL"
+    )
     con.execute("CREATE TEMP TABLE sources (source_no INTEGER, name VARCHAR)")
     con.executemany(
         "INSERT INTO sources VALUES (?, ?)",
@@ -269,9 +269,9 @@ def _kept_columns(batch: _Batch) -> dict[str, str]:
 def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> int:
     """Write rejected rows beside the good ones; the same row of the same source is set apart once."""
     parts = [
-        f"SELECT {text_literal(_printable(source.name))} AS source, position, reason, sample, "
-        f"CAST(sha256(concat_ws('|', {text_literal(source_id)}, coalesce(position, ''), reason))[1:32] AS UUID) AS row_key "
-        f"FROM read_parquet({text_literal(str(path))})"
+        f"SELECT {text_literal(_printable(source.name))} AS source, position::VARCHAR AS position, reason, sample, "
+        f"CAST(sha256(concat_ws('|', {text_literal(source_id)}, coalesce(position::VARCHAR, ''), reason))[1:32] AS UUID) "
+        f"AS row_key FROM read_parquet({text_literal(str(path))}) WHERE reason IS NOT NULL"
         for source, source_id, staged in batch.staged
         for path in staged.rejected
     ]

@@ -34,8 +34,8 @@ class Staged:
     """What staging found in one source.
 
     Attributes:
-        files: staged Parquet files with the good rows.
-        rejected: Parquet files (`position` VARCHAR, `reason`, `sample`) with the bad ones.
+        files: staged Parquet files; rows with a `reason` are bad.
+        rejected: Parquet files with (`position`, `reason`, `sample`) of the bad ones; may be among `files`.
         rows, bad: counts.
         kept: kept column -> stored type; VARCHAR where blocks disagree.
     """
@@ -61,20 +61,15 @@ def stage_block(
     """Project a block to promptscan's fields and write its good and bad rows to `work`."""
     part = f"{source_no:05d}-{len(staged.files):05d}"
     if block.columns:
-        con.execute(_projection(block, staged, source_no, source_id, mapping, max_chars))
-        good, bad = work / f"{part}.parquet", work / f"{part}-bad.parquet"
-        counts = con.execute("SELECT count(*), count(reason) FROM staged_rows").fetchone() or (0, 0)
-        con.execute(f"COPY (SELECT * EXCLUDE (reason, sample) FROM staged_rows WHERE reason IS NULL) TO {text_literal(str(good))}")
-        staged.files.append(good)
-        staged.rows += counts[0]
-        if counts[1]:
-            con.execute(
-                "COPY (SELECT position::VARCHAR AS position, reason, sample FROM staged_rows WHERE reason IS NOT NULL) "
-                f"TO {text_literal(str(bad))}"
-            )
-            staged.rejected.append(bad)
-            staged.bad += counts[1]
-        con.execute("DROP TABLE staged_rows")
+        path = work / f"{part}.parquet"
+        query = _projection(block, staged, source_no, source_id, mapping, max_chars)
+        con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION lz4_raw)")
+        rows, bad = con.execute(f"SELECT count(*), count(reason) FROM {_file(path)}").fetchone() or (0, 0)
+        staged.files.append(path)
+        staged.rows += rows
+        if bad:
+            staged.rejected.append(path)
+            staged.bad += bad
     if block.rejected:
         reject(con, staged, work / f"{part}-unread-{len(staged.rejected)}.parquet", block.rejected)
         staged.rows += len(block.rejected)
@@ -96,10 +91,14 @@ def reject(con: duckdb.DuckDBPyConnection, staged: Staged, path: Path, rows: lis
     staged.bad += len(rows)
 
 
+def _file(path: Path) -> str:
+    return f"read_parquet({text_literal(str(path))})"
+
+
 def _projection(
     block: Block, staged: Staged, source_no: int, source_id: str, mapping: Mapping[str, str], max_chars: int
 ) -> str:
-    """Write the statement that turns a block's columns into the table `staged_rows`."""
+    """Write the query that turns a block's columns into promptscan's fields, or into a reason and a sample."""
     chosen = choose(block.columns, PROMPT_FIELDS, mapping)
     if not block.per_row:
         chosen = {name: columns[:1] for name, columns in chosen.items()}
@@ -121,7 +120,6 @@ def _projection(
     ts = f"coalesce({', '.join(as_time(column) for column in chosen['ts'])})" if chosen["ts"] else "NULL::TIMESTAMP"
     ts_given = f"coalesce({', '.join(as_varchar(column) for column in chosen['ts'])})" if chosen["ts"] else "NULL::VARCHAR"
     return f"""
-CREATE TEMP TABLE staged_rows AS
 WITH fields AS (
   SELECT
     position, {text} AS text, {type_problem} AS type_problem,
@@ -135,7 +133,7 @@ WITH fields AS (
 ), judged AS (
   SELECT *, CASE
       WHEN type_problem IS NOT NULL THEN type_problem
-      WHEN text IS NULL OR trim(text, ' ' || chr(9) || chr(10) || chr(13)) = '' THEN 'no text'
+      WHEN text IS NULL OR NOT regexp_matches(text, '\\S') THEN 'no text'
       WHEN contains(text, chr(0)) OR contains(account_id, chr(0)) OR contains(coalesce(given_id, ''), chr(0)) THEN 'NUL character'
       WHEN length(text) > {int(max_chars)} THEN 'text of ' || length(text) || ' characters is over --max-chars {int(max_chars)}'
       WHEN ts IS NULL AND ts_given IS NOT NULL THEN 'not a time: ' || ts_given[1:60]
