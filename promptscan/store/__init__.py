@@ -2,13 +2,14 @@
 
 from promptscan.store.files import FileRef, sha256_of
 from promptscan.store.fsck import Problem, check
-from promptscan.store.generation import Generation
+from promptscan.store.generation import Files, Generation
 from promptscan.store.manifest import EncoderRef, Manifest, Segment
 from promptscan.store.writer import Writer, open_writer, prune
 
 __all__ = [
     "EncoderRef",
     "FileRef",
+    "Files",
     "Generation",
     "Manifest",
     "Problem",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Protocol, Self
 
 import duckdb
 
@@ -16,9 +16,20 @@ from promptscan.errors import StoreError
 from promptscan.store.catalog import create_views, literal, parquet_paths
 from promptscan.store.files import FileRef, verify
 from promptscan.store.lock import pin
-from promptscan.store.manifest import Manifest, Segment
+from promptscan.store.manifest import Manifest
 
 PIN_ATTEMPTS = 10  # CURRENT can move between reading it and pinning what it names
+
+
+class Files(Protocol):
+    """What a live generation and a draft have in common: a manifest, and files checked before they are read."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What there is."""
+
+    def verified(self, ref: FileRef) -> Path:
+        """Return the path of a file whose digest was checked."""
 
 
 @dataclass(slots=True)
@@ -71,11 +82,6 @@ class Generation:
             verify(self.root, ref)
             self._verified.add(ref.path)
         return path
-
-    def files_of(self, kind: str, name: str) -> Iterator[tuple[Segment, Path]]:
-        """Yield the verified file `name` of every segment of a kind, in order."""
-        for segment in self.manifest.of_kind(kind):
-            yield segment, self.verified(segment.file(name))
 
     def derived(self, name: str) -> Path | None:
         """Return a derived file of this generation if it is there and intact; it can be rebuilt otherwise."""

@@ -44,6 +44,7 @@ class Writer:
     memory_limit: str = "4GB"
     threads: int | None = None
     _derived: dict[str, Path] = field(default_factory=dict)
+    _verified: set[str] = field(default_factory=set)
 
     @property
     def changed(self) -> bool:
@@ -60,9 +61,12 @@ class Writer:
         )
         return not same
 
-    def segment_file(self, segment: Segment, name: str) -> Path:
-        """Return a verified file of a draft's segment."""
-        return verify(self.root, segment.file(name)) if self.parent is None else self.parent.verified(segment.file(name))
+    def verified(self, ref: FileRef) -> Path:
+        """Return the path of a file of the draft after checking its digest, once per writer."""
+        if ref.path not in self._verified:
+            verify(self.root, ref)
+            self._verified.add(ref.path)
+        return self.root / ref.path
 
     def find(self, kind: str, key: str) -> Segment | None:
         """Return a finished segment made from these inputs by an earlier, interrupted run, if it is intact."""
@@ -101,6 +105,7 @@ class Writer:
             publish_directory(draft, final)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+        self._verified.update(ref.path for ref in refs)  # digested a moment ago
         self.adopt(Segment(kind, name, refs, meta))
 
     def adopt(self, segment: Segment, *, instead_of: tuple[str, ...] = ()) -> None:

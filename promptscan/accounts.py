@@ -1,0 +1,52 @@
+"""accounts: who sent what. Joins of prompts, texts and families with accounts and time, and the families' ranking."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from promptscan.ingest.fields import text_literal
+from promptscan.sql import script
+from promptscan.store import Writer
+from promptscan.store.catalog import statements
+
+INPUTS = ("prompts", "cleans", "families", "templates")
+ORDER = {
+    "text_stats": "text_id",
+    "account_stats": "account_id",
+    "family_stats": "family_id",
+    "family_accounts": "family_id, account_id",
+    "family_days": "family_id, day",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsStage:
+    """How many accounts and family-account pairs the joins have."""
+
+    accounts: int = 0
+    pairs: int = 0
+
+
+def join_accounts(writer: Writer) -> AccountsStage | None:
+    """Join prompts with texts, families and accounts; None when nothing that goes in has changed."""
+    names = [segment.name for segment in writer.manifest.segments if segment.kind in INPUTS]
+    key = hashlib.sha256("|".join(["stats", script("stats"), *names]).encode()).hexdigest()
+    current = writer.manifest.of_kind("stats")
+    if current and current[0].name == f"stats-{key[:24]}":
+        return None
+    writer.drop("stats")
+    known = writer.find("stats", key)
+    if known:
+        writer.adopt(known)
+        return AccountsStage(**known.meta)
+    meta: dict[str, int] = {}
+    with writer.segment("stats", key=key, meta=meta) as directory, writer.connect() as con:
+        for statement in statements(script("stats")):
+            con.execute(statement)
+        for table, order in ORDER.items():
+            target = text_literal(str(directory / f"{table}.parquet"))
+            con.execute(f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)")
+        row = con.execute("SELECT (SELECT count(*) FROM new_account_stats), (SELECT count(*) FROM new_family_accounts)").fetchone()
+        meta["accounts"], meta["pairs"] = row or (0, 0)
+    return AccountsStage(**meta)
