@@ -1,0 +1,104 @@
+"""A seeded simulator of a prompt log with planted campaigns.
+
+`simulate` writes three tables: prompts (in time order), accounts, and the truth about every prompt. Ordinary users
+write in sessions, with personal interests and habits, in eight languages; popular public templates, one vendor's
+app, relays that pool many people behind one account, and retries are the hard negatives. Campaigns send templates
+with systematically swept slots from many throw-away accounts under a daily cap, mixed with cover traffic.
+
+Truth: `template_id` and `family_id` are set for campaign prompts only; `campaign_id` also for a campaign's cover
+traffic, since a campaign is a set of accounts. A family is the task a template probes, so two campaigns that
+use the same capability share families. `label` is one of background, popular_template, vendor_app, relay, retry,
+campaign, campaign_cover.
+
+What it does not model: meaning (sentences are grammatical, not sensible, and no answer exists, so nothing reacts to
+one); obfuscation (homoglyphs, encodings, zero-width characters); campaigns that paraphrase every prompt with a
+model; conversations with earlier turns pasted in; images and files; seasons, outages and
+growth of the service; people who own several accounts; account take-over; banning that reacts to
+what was sent. Names, companies, models, addresses and identifiers are made up. A detector that does well here has
+passed a smoke test, not an evaluation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptscan.simulate.config import CampaignConfig, Capability, SimulationConfig, default_campaigns, load_campaigns
+
+__all__ = [
+    "CampaignConfig",
+    "Capability",
+    "Simulation",
+    "SimulationConfig",
+    "default_campaigns",
+    "load_campaigns",
+    "simulate",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What was written.
+
+    Args:
+        prompts: path of the prompts table.
+        accounts: path of the accounts table.
+        truth: path of the truth table.
+        n_prompts: rows of the prompts and of the truth table.
+        n_accounts: rows of the accounts table.
+        labels: prompts by label.
+        campaigns: prompts by campaign, cover excluded; a campaign whose accounts cannot carry its share under the
+            daily cap has fewer than its share.
+    """
+
+    prompts: Path
+    accounts: Path
+    truth: Path
+    n_prompts: int
+    n_accounts: int
+    labels: dict[str, int]
+    campaigns: dict[str, int]
+
+
+def simulate(config: SimulationConfig, out: Path) -> Simulation:
+    """Write a simulated log; the same configuration gives the same bytes.
+
+    Args:
+        config: what to simulate.
+        out: folder, made if need be; its three tables are replaced together at the end.
+
+    Returns:
+        Paths and counts.
+
+    Raises:
+        UsageError: a campaign asks for more templates than its capability has.
+    """
+    import numpy as np
+
+    from promptscan.simulate.background import ordinary_traffic
+    from promptscan.simulate.campaigns import campaign_traffic
+    from promptscan.simulate.plan import Label, join
+    from promptscan.simulate.population import people
+    from promptscan.simulate.texts import writers
+    from promptscan.simulate.writer import replacing, write_tables
+
+    config = config.with_campaigns()
+    wording = writers()
+    population = people(config, wording.n_topics)
+    parts = [campaign_traffic(config, population, wording, number) for number in range(len(config.campaigns))]
+    left = config.prompts - sum(part.size for part in parts)
+    plan = join([*parts, *ordinary_traffic(config, population, wording, left)])
+    with replacing(out) as paths:
+        write_tables(config, population, plan, wording, paths)
+    labels = np.bincount(plan.label, minlength=len(Label)).tolist()
+    planted = Counter(plan.campaign[plan.label == Label.CAMPAIGN].tolist())
+    return Simulation(
+        prompts=out / "prompts.parquet",
+        accounts=out / "accounts.parquet",
+        truth=out / "truth.parquet",
+        n_prompts=plan.size,
+        n_accounts=config.accounts,
+        labels={label.name.lower(): labels[label] for label in Label},
+        campaigns={campaign.name: planted[number] for number, campaign in enumerate(config.campaigns)},
+    )
