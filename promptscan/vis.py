@@ -60,6 +60,12 @@ _EMOJI = re.compile(
     "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u25fe\u2600-\u27bf"
     "\u2934\u2935\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]",
 )
+# Blocks without marks, joiners, emoji with variants or signs of our notation (isprintable() rules out the rest).
+_EVERYDAY = re.compile(
+    "[ -~\u00a1-\u02ff\u0370-\u0482\u048a-\u0556\u05d0-\u05ea\u0620-\u064a\u0660-\u066f\u0904-\u0939\u0e01-\u0e30"
+    "\u2010-\u205e\u20a0-\u20bf\u2100-\u21b4\u2200-\u22ff\u2460-\u27af\u3001-\u3029\u3030-\u3096\u309b-\u30ff"
+    "\u3400-\u9fff\uac00-\ud7a3\uff01-\uff9f\U0001f300-\U0001f6ff]*",
+)
 
 
 def vis(text: object, limit: int | None = 200, *, multiline: bool = False) -> str:
@@ -76,9 +82,14 @@ def vis(text: object, limit: int | None = 200, *, multiline: bool = False) -> st
     """
     raw = text if isinstance(text, str) else str(text)
     head = raw if limit is None else raw[: max(limit, 0)]  # a character never shows as less than one
-    if head.isascii() and head.isprintable():
+    if _needs_nothing(head.replace("\n", " ").replace("\t", " ") if multiline else head):
         return head if len(head) == len(raw) else head + _cut_sign(len(raw) - len(head))
     return _show(raw, limit, _MULTILINE_MARKS if multiline else _MARKS)
+
+
+def _needs_nothing(text: str) -> bool:
+    """Whether `text` is made of everyday letters and signs only: the common case, answered at C speed."""
+    return text.isprintable() and (text.isascii() or _EVERYDAY.fullmatch(text) is not None)
 
 
 def _show(raw: str, limit: int | None, marks: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from promptscan.vis import MAX_MARKS, csv_cell, iso, vis
+from promptscan.vis import _MARKS, MAX_MARKS, _needs_nothing, _show, csv_cell, iso, vis
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 INVISIBLE = "\u00ad\u034f\u115f\u1160\u17b4\u180e\u200b\u2060\u2064\u2800\u3164\ufeff\uffa0\ufff9\ufffa\ufffc"
@@ -127,6 +127,14 @@ def test_legitimate_text_stays_as_it_is(text: str) -> None:
 )
 def test_each_kind_has_its_notation(text: object, shown: str) -> None:
     assert vis(text) == shown
+
+
+def test_the_fast_path_lets_only_harmless_code_points_through() -> None:
+    everyday = [chr(code) for code in range(0x110000) if _needs_nothing(chr(code))]
+    assert len(everyday) > 30_000
+    assert not [one for one in everyday if dangerous(one) or unicodedata.category(one) in {"Mn", "Me"}]
+    text = " ".join(everyday)
+    assert _show(text, None, _MARKS) == text
 
 
 def test_multiline_keeps_lines_and_nothing_else() -> None:
