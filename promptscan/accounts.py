@@ -10,7 +10,7 @@ from promptscan.sql import script
 from promptscan.store import Writer
 from promptscan.store.catalog import statements
 
-INPUTS = ("prompts", "cleans", "families", "templates")
+INPUTS = ("prompts", "cleans", "families", "templates")  # segment kinds the joins read
 ORDER = {
     "text_stats": "text_id",
     "account_stats": "account_id",

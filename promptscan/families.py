@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,12 @@ from promptscan.graph import Graph
 from promptscan.ingest.fields import text_literal
 from promptscan.registry import Naming, name_families
 from promptscan.reuse import reuse
+from promptscan.rules import FamilyRules, family_key
 from promptscan.store import Writer
 from promptscan.vectors import Vectors
 
 SAMPLE = 24  # members compared with the exemplar to measure template reuse
 LABEL = 80  # characters
-INPUTS = ("graph", "prompts", "cleans", "templates")
 
 IntArray = NDArray[np.int64]
 
@@ -37,15 +36,6 @@ class FamiliesReport:
     clustered: int = 0
     noise: int = 0
     born: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FamilyRules:
-    """What makes a family; see `promptscan.config.Settings`."""
-
-    min_family_size: int
-    min_samples: int
-    min_copies: int
 
 
 def find_families(
@@ -65,11 +55,12 @@ def find_families(
         naming = name_families(labels, former, former_names, int(writer.manifest.state.get("next_family", 1)))
         exemplars = _exemplars(labels, clustering, vectors, copies)
         reuses, texts = _describe(con, labels, exemplars)
-        key = family_key(writer, rules)
+        key = family_key(writer.manifest, rules)
         writer.remember(next_family=naming.next_number)
         events = _events(con, naming, run_id, now)
         writer.drop("families")
-        with writer.segment("families", key=key, meta={"families": len(naming.names)}) as directory:
+        unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
+        with writer.segment("families", key=unique, meta={"families": len(naming.names), "key": key}) as directory:
             kinds = ["cluster"] * (len(naming.names) - len(copies)) + ["copies"] * len(copies)
             _write(con, directory / "family_names.parquet", {
                 "family_id": pa.array(naming.names, pa.string()),
@@ -89,12 +80,6 @@ def find_families(
             _write(con, directory / "family_events.parquet", events)
     born = sum(event.event == "born" for event in naming.events)
     return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born)
-
-
-def family_key(writer: Writer, rules: FamilyRules) -> str:
-    """Digest what families are made from: equal keys, equal families."""
-    names = [segment.name for segment in writer.manifest.segments if segment.kind in INPUTS]
-    return hashlib.sha256(json.dumps(["families", names, [rules.min_family_size, rules.min_samples, rules.min_copies]]).encode()).hexdigest()
 
 
 def _copies(labels: IntArray, weights: dict[str, Any], min_copies: int) -> IntArray:

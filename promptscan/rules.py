@@ -1,0 +1,26 @@
+"""What makes a family, and the digest that says whether families are still what these rules give."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass
+
+from promptscan.store import Manifest
+
+INPUTS = ("graph", "prompts", "cleans", "templates")
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRules:
+    """The settings of the same names; see `promptscan.config.Settings`."""
+
+    min_family_size: int
+    min_samples: int
+    min_copies: int
+
+
+def family_key(manifest: Manifest, rules: FamilyRules) -> str:
+    """Digest what families are made from: equal keys, equal families."""
+    names = [segment.name for segment in manifest.segments if segment.kind in INPUTS]
+    return hashlib.sha256(json.dumps(["families", names, astuple(rules)]).encode()).hexdigest()

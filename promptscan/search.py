@@ -1,0 +1,311 @@
+"""search: prompts like this, and who sent them. The index proposes, the exact vectors rank, the texts explain."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from promptscan.build.indexing import load_index
+from promptscan.embed import embed_texts
+from promptscan.encoders import Encoder, load_encoder
+from promptscan.errors import StoreError, UsageError
+from promptscan.exact import exact_search, range_search
+from promptscan.hits import Hit, Kind, SearchResult, explain
+from promptscan.index import VectorIndex
+from promptscan.normalise import clean_one
+from promptscan.rows import IndexedRows, indexed_rows
+from promptscan.sql import script
+from promptscan.store import Generation
+
+SAME = 0.985  # cosine from which on two hits are shown as one
+FETCH = 4  # rows asked of the index per wanted hit: windows of one text and near-identical texts fold into one hit
+MAX_FETCH = 4_096  # rows looked at before folding stops and the answer says that it was cut
+MAX_QUERY_WINDOWS = 64  # windows of a long query that are searched for: its own vector, and evenly spread windows
+MAX_HITS = 10_000  # hits of a threshold search
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """Clean texts in the order of their best row: (score descending, clean id)."""
+
+    clean_ids: Int64
+    scores: Float32
+    exhausted: bool
+
+
+@dataclass
+class Searcher:
+    """Searches one generation; loads what it needs once. Safe to share between threads: queries take turns."""
+
+    generation: Generation
+    device: str | None = None
+    memory_limit: str = "4GB"
+    _closing: ExitStack = field(default_factory=ExitStack)
+    _turn: threading.RLock = field(default_factory=threading.RLock)
+
+    @cached_property
+    def rows(self) -> IndexedRows:
+        """All rows of the index."""
+        if not self.generation.manifest.of_kind("vectors"):
+            raise StoreError(f"store {self.generation.root} has no vectors yet; run `promptscan build`")
+        return indexed_rows(self.generation)
+
+    @cached_property
+    def index(self) -> VectorIndex | None:
+        """The index; None when it is damaged, then search is exact."""
+        return load_index(self.generation)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The store's encoder, checked against the digest of its vectors."""
+        known = self.generation.manifest.encoder
+        if known is None:
+            raise StoreError(f"store {self.generation.root} has no vectors yet; run `promptscan build`")
+        encoder = load_encoder(known.name, device=self.device)
+        if encoder.identity.digest != known.digest:
+            raise StoreError(
+                f"encoder {known.name} has changed: its digest is {encoder.identity.digest[:12]}, the store's vectors are of "
+                f"{known.digest[:12]}; install the version that built the store, or build a new store"
+            )
+        return encoder
+
+    @cached_property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """A locked-down connection to the generation's views."""
+        return self._closing.enter_context(self.generation.connect(memory_limit=self.memory_limit))
+
+    def close(self) -> None:
+        """Close the connection; the generation stays its owner's."""
+        self._closing.close()
+
+    def by_text(self, text: str, **options: Any) -> SearchResult:
+        """Search with a text; see `search_vectors` for the options.
+
+        Raises:
+            UsageError: the text is empty once cleaned, or an option is unusable.
+        """
+        cleaned = clean_one(text.encode("utf-8", "replace").decode())
+        if not cleaned:
+            raise UsageError("the query has no visible text; give some")
+        embedded = embed_texts(self.encoder, [cleaned])
+        windows = embedded.chunk_vectors[_spread(len(embedded.chunk_vectors), MAX_QUERY_WINDOWS - 1)]
+        queries = np.concatenate([embedded.vectors, windows]).astype(np.float32)
+        return self.search_vectors(queries, cleaned, {"text": text}, **options)
+
+    def by_id(self, prompt_id: str, **options: Any) -> SearchResult:
+        """Search with the text of a prompt in the store; no encoder is needed.
+
+        Raises:
+            UsageError: no prompt has this id.
+        """
+        with self._turn:
+            row = self.con.execute(
+                "SELECT clean_id, clean FROM base_prompts JOIN base_text_cleans USING (text_id) JOIN base_cleans USING (clean_id) "
+                "WHERE prompt_id = ? LIMIT 1",
+                [prompt_id],
+            ).fetchone()
+        if row is None:
+            raise UsageError(f"no prompt has the id {prompt_id!r}; `promptscan sql \"select prompt_id from prompts\"` lists them")
+        return self.search_vectors(self._own_vectors([row[0]]), row[1], {"id": prompt_id}, **options)
+
+    def by_family(self, family_id: str, **options: Any) -> SearchResult:
+        """Search with the exemplar of a family.
+
+        Raises:
+            UsageError: no family has this id.
+        """
+        with self._turn:
+            row = self.con.execute(
+                "SELECT clean_id, clean FROM base_family_names f JOIN base_text_cleans c ON c.text_id = f.exemplar_text_id "
+                "JOIN base_cleans USING (clean_id) WHERE family_id = ?",
+                [family_id],
+            ).fetchone()
+        if row is None:
+            raise UsageError(f"no family has the id {family_id!r}; `promptscan families` lists them")
+        return self.search_vectors(self._own_vectors([row[0]]), row[1], {"family": family_id}, **options)
+
+    def search_vectors(
+        self,
+        queries: Float32,
+        cleaned: str,
+        query: dict[str, Any],
+        *,
+        k: int = 10,
+        where: str | None = None,
+        threshold: float | None = None,
+    ) -> SearchResult:
+        """Find the texts nearest to any of a query's vectors.
+
+        Args:
+            queries: float32 (q, d), unit norm: the query's own vector and those of its windows.
+            cleaned: clean form of the query, to explain hits with; may be empty.
+            query: what to report as the query.
+            k: hits wanted; near-identical texts count as one.
+            where: a condition on prompts (docs/where.md), for example `ts >= '2026-01-05' AND model = 'm-large'`.
+            threshold: return every text with at least this cosine instead of the best k, up to 10,000.
+
+        Returns:
+            Hits and whether there are more.
+
+        Raises:
+            UsageError: k, threshold or where is unusable.
+        """
+        if not 1 <= k <= MAX_HITS:
+            raise UsageError(f"-k {k} is out of range; wanted 1 to {MAX_HITS}")
+        if threshold is not None and not -1 <= threshold <= 1:
+            raise UsageError(f"--threshold {threshold} is out of range; wanted a cosine from -1 to 1")
+        query = {**query, "k": k, "where": where, "threshold": threshold}
+        with self._turn, self._filtered(where) as (prompts, allowed):
+            if threshold is None:
+                hits, more, exact = self._nearest(queries, cleaned, k, prompts, allowed)
+            else:
+                hits, more, exact = self._within(queries, cleaned, threshold, prompts, allowed)
+        return SearchResult(query, more, 1.0 if exact else self._recall(), tuple(hits))
+
+    def _recall(self) -> float:
+        return float(self.generation.manifest.measured.get("index", {}).get("recall", 1.0))
+
+    @contextmanager
+    def _filtered(self, where: str | None) -> Iterator[tuple[str, Int64 | None]]:
+        """Yield (relation of the prompts to report, sorted clean ids to search in or None for all)."""
+        if where is None:
+            yield "base_prompts", None
+            return
+        relation = filtered(self.con, script("searchable"), where)
+        self.con.execute("DROP TABLE IF EXISTS matching")
+        relation.project("prompt_id, text_id, account_id, ts, clean_id").create("matching")
+        try:
+            found = self.con.execute("SELECT DISTINCT clean_id FROM matching WHERE clean_id IS NOT NULL ORDER BY clean_id").fetchnumpy()
+            yield "matching", np.asarray(found["clean_id"], dtype=np.int64)
+        finally:
+            self.con.execute("DROP TABLE IF EXISTS matching")
+
+    def _nearest(
+        self, queries: Float32, cleaned: str, k: int, prompts: str, allowed: Int64 | None
+    ) -> tuple[list[Hit], bool, bool]:
+        """Fetch more and more rows until k distinct hits are found, the rows are exhausted, or the bound is met."""
+        row_filter = None if allowed is None else self._rows_of(allowed)
+        fetch = max(64, FETCH * k)
+        while True:
+            found = self._candidates(queries, fetch, row_filter)
+            groups = self._fold(found, k + 1)
+            if len(groups) > k or found.exhausted or fetch >= max(MAX_FETCH, FETCH * k):
+                break
+            fetch *= 4
+        exact = self.index is None or self.index.settings.nlist == 0
+        return self._describe(groups[:k], cleaned, prompts), len(groups) > k or not found.exhausted, exact
+
+    def _within(
+        self, queries: Float32, cleaned: str, threshold: float, prompts: str, allowed: Int64 | None
+    ) -> tuple[list[Hit], bool, bool]:
+        """Score every row exactly; nothing at or above the threshold is missed below the limit."""
+        row_filter = None if allowed is None else self._rows_of(allowed)
+        parts = [
+            range_search(one, threshold, vectors=self.rows.vectors, allowed=row_filter, limit=4 * MAX_HITS) for one in queries
+        ]
+        found = self._unique(np.concatenate([p.rows for p in parts]), np.concatenate([p.scores for p in parts]))
+        cut = any(part.truncated for part in parts) or len(found.clean_ids) > MAX_HITS
+        groups = [[(int(c), float(s))] for c, s in zip(found.clean_ids[:MAX_HITS], found.scores[:MAX_HITS], strict=True)]
+        return self._describe(groups, cleaned, prompts), cut, True
+
+    def _candidates(self, queries: Float32, fetch: int, allowed: Int64 | None) -> _Candidates:
+        if self.index is None:
+            hits = exact_search(queries, fetch, self.rows.vectors, allowed=allowed)
+        else:
+            hits = self.index.search(queries, fetch, vectors=self.rows.vectors, allowed=allowed)
+        total = self.rows.vectors.n if allowed is None else len(allowed)
+        return self._unique(hits.rows.ravel(), hits.scores.ravel(), exhausted=fetch >= total)
+
+    def _unique(self, rows: Int64, scores: Float32, *, exhausted: bool = True) -> _Candidates:
+        """Keep the best row of each clean text."""
+        scores, rows = scores[rows >= 0], rows[rows >= 0]
+        cleans = self.rows.clean_ids[rows]
+        order = np.lexsort((cleans, -scores))
+        cleans, scores = cleans[order], scores[order]
+        _, first = np.unique(cleans, return_index=True)
+        first.sort()
+        return _Candidates(cleans[first], scores[first], exhausted)
+
+    def _fold(self, found: _Candidates, wanted: int) -> list[list[tuple[int, float]]]:
+        """Group near-identical texts under the best of them, until there are `wanted` groups."""
+        vectors = self._own_vectors(found.clean_ids)
+        heads: list[int] = []
+        groups: list[list[tuple[int, float]]] = []
+        for position, (clean, score) in enumerate(zip(found.clean_ids.tolist(), found.scores.tolist(), strict=True)):
+            same = np.flatnonzero(vectors[heads] @ vectors[position] >= SAME) if heads else np.zeros(0, dtype=np.int64)
+            if len(same):
+                groups[int(same[0])].append((clean, score))
+            elif len(groups) < wanted:
+                heads.append(position)
+                groups.append([(clean, score)])
+        return groups
+
+    def _describe(self, groups: Sequence[Sequence[tuple[int, float]]], cleaned: str, prompts: str) -> list[Hit]:
+        """Join groups of clean texts with their texts, prompts, accounts and families."""
+        pairs = [(head[0][0], clean) for head in groups for clean, _ in head]
+        wanted = pa.table({"head": pa.array([p[0] for p in pairs], pa.int64()), "clean_id": pa.array([p[1] for p in pairs], pa.int64())})
+        self.con.register("wanted", wanted)
+        try:
+            rows = self.con.execute(script("search_hits").replace("/* prompts */", prompts)).fetchall()
+        finally:
+            self.con.unregister("wanted")
+        by_head = {row[0]: row[1:] for row in rows}
+        hits = []
+        for group in groups:
+            clean_id, score = group[0]
+            row = by_head.get(clean_id)
+            if row is None:
+                continue
+            own_clean, *facts = row
+            kind = explain(cleaned, own_clean) if cleaned else Kind.SIMILAR
+            hits.append(_hit(len(hits) + 1, score, kind, len(group) - 1, facts))
+        return hits
+
+    def _rows_of(self, cleans: Int64) -> Int64:
+        """Return the sorted rows of some clean texts, their windows included."""
+        wanted = np.zeros(len(self.rows.first_rows), dtype=bool)
+        wanted[cleans] = True
+        return np.flatnonzero(wanted[self.rows.clean_ids]).astype(np.int64)
+
+    def _own_vectors(self, cleans: Sequence[int] | Int64) -> Float32:
+        return self.rows.vectors.take(self.rows.first_rows[np.asarray(cleans, dtype=np.int64)])
+
+
+def filtered(con: duckdb.DuckDBPyConnection, query: str, where: str) -> duckdb.DuckDBPyRelation:
+    """Filter a query of ours by a user's condition, on a locked-down connection.
+
+    The condition is parsed as one SQL expression, never pasted into a statement.
+
+    Raises:
+        UsageError: it is not one expression, or not about the query's columns.
+    """
+    relation = con.sql(query)
+    try:
+        return relation.filter(duckdb.SQLExpression(where))
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise UsageError(f"--where {where!r} is not usable: {reason}; columns are {', '.join(relation.columns)}") from None
+
+
+def _spread(n: int, size: int) -> Int64:
+    return np.arange(n) if n <= size else np.linspace(0, n - 1, size).astype(np.int64)
+
+
+def _hit(rank: int, score: float, kind: Kind, collapsed: int, facts: list[Any]) -> Hit:
+    prompt_id, text_id, text, account_id, ts, n_prompts, n_accounts, template_id, family_id, campaign_id = facts
+    return Hit(
+        rank, round(score, 6), kind.value, prompt_id, text_id, text, account_id, ts, n_prompts, n_accounts, collapsed,
+        template_id, family_id, campaign_id,
+    )
