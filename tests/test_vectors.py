@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptscan.errors import StoreError, UsageError
-from promptscan.vectors import Vectors, open_npy, unit
+from promptscan.vectors import Vectors, open_npy, unit, widen
 from tests.arrays import as_vectors, clustered
 
 
@@ -127,3 +127,9 @@ def test_a_pickled_array_is_a_store_error_and_is_never_run(tmp_path: Path):
     np.save(tmp_path / "v.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(StoreError):
         open_npy(tmp_path / "v.npy")
+
+
+def test_widening_is_exact_for_every_finite_float16():
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = halves[np.isfinite(halves)].reshape(-1, 8)
+    np.testing.assert_array_equal(widen(finite).view(np.int32), finite.astype(np.float32).view(np.int32))

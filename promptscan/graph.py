@@ -1,0 +1,123 @@
+"""The k-nearest-neighbour graph of the texts: what is stored of it, and how its parts become one graph.
+
+A day adds a `GraphDelta`: neighbours of the new texts, and the old texts that gained a nearer neighbour. Nothing stored
+is rewritten; `Graph.of` lays the deltas over each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.errors import StoreError
+from promptscan.vectors import Float32, Int64
+
+Int32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphDelta:
+    """What new texts add to the graph; plain arrays, ready to be stored.
+
+    Attributes:
+        first_row: row of the first new text.
+        indptr: int64 (m + 1,); the neighbours of new text `first_row + i` are at indptr[i]..indptr[i + 1] - 1.
+        indices: int32 (nnz,), neighbour rows, by (distance, row) within a text.
+        distances: float32 (nnz,), chord, 0..2.
+        reverse_source: int32 (r,), old rows that have a new text nearer than their k-th neighbour; sorted.
+        reverse_target: int32 (r,), that new text.
+        reverse_distance: float32 (r,), chord, 0..2.
+    """
+
+    first_row: int
+    indptr: Int64
+    indices: Int32
+    distances: Float32
+    reverse_source: Int32
+    reverse_target: Int32
+    reverse_distance: Float32
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The nearest neighbours of every text; no text is its own neighbour.
+
+    Attributes:
+        neighbours: int32 (n, k), by (distance, row); -1 where a text has fewer than k.
+        distances: float32 (n, k), chord sqrt(2 - 2 cos), 0..2; inf where there is no neighbour.
+    """
+
+    neighbours: Int32
+    distances: Float32
+
+    @property
+    def n(self) -> int:
+        """Number of texts."""
+        return len(self.neighbours)
+
+    @property
+    def k(self) -> int:
+        """Most neighbours a text can have."""
+        return int(self.neighbours.shape[1])
+
+    @classmethod
+    def of(cls, deltas: Sequence[GraphDelta], *, k: int) -> Self:
+        """Lay deltas over each other, oldest first.
+
+        Raises:
+            StoreError: the deltas do not follow on each other.
+        """
+        n = sum(len(delta.indptr) - 1 for delta in deltas)
+        neighbours = np.full((n, k), -1, dtype=np.int32)
+        distances = np.full((n, k), np.inf, dtype=np.float32)
+        stop = 0
+        for delta in deltas:
+            first, stop = stop, stop + len(delta.indptr) - 1
+            if delta.first_row != first:
+                raise StoreError(
+                    f"a graph delta starts at row {delta.first_row}, wanted {first}; build the graph again"
+                )
+            counts = np.diff(delta.indptr)
+            rows = np.repeat(np.arange(first, stop), counts)
+            columns = np.arange(len(rows)) - np.repeat(delta.indptr[:-1], counts)
+            near = columns < k
+            neighbours[rows[near], columns[near]] = delta.indices[near]
+            distances[rows[near], columns[near]] = delta.distances[near]
+            _lay_over(neighbours, distances, delta)
+        return cls(neighbours, distances)
+
+    def edges(self) -> tuple[Int32, Int32, Float32]:
+        """Directed edges as (source int32, target int32, distance float32), by source, then (distance, target)."""
+        source, column = np.nonzero(self.neighbours >= 0)
+        return source.astype(np.int32), self.neighbours[source, column], self.distances[source, column]
+
+
+def _lay_over(neighbours: Int32, distances: Float32, delta: GraphDelta) -> None:
+    """Merge the reverse edges of one delta into the rows of the old texts they belong to, keeping the k nearest."""
+    sources, starts, counts = np.unique(delta.reverse_source, return_index=True, return_counts=True)
+    if not len(sources):
+        return
+    k, widest = neighbours.shape[1], int(counts.max())
+    step = max(1, (32 << 20) // (k + widest))
+    for first in range(0, len(sources), step):
+        part = slice(first, first + step)
+        rows, begin, many = sources[part], starts[part], counts[part]
+        targets = np.full((len(rows), k + widest), -1, dtype=np.int32)
+        chords = np.full((len(rows), k + widest), np.inf, dtype=np.float32)
+        targets[:, :k], chords[:, :k] = neighbours[rows], distances[rows]
+        place = np.repeat(np.arange(len(rows)), many)
+        column = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
+        source = np.repeat(begin, many) + column
+        targets[place, k + column] = delta.reverse_target[source]
+        chords[place, k + column] = delta.reverse_distance[source]
+        neighbours[rows], distances[rows] = nearest(targets, chords, k)
+
+
+def nearest(targets: NDArray[np.integer], chords: Float32, k: int) -> tuple[Int32, Float32]:
+    """The k nearest of each row's candidates, by (distance, row); int32 (m, k) and float32 (m, k)."""
+    order = np.lexsort((targets, chords), axis=-1)[:, :k]
+    return np.take_along_axis(targets, order, axis=1).astype(np.int32), np.take_along_axis(chords, order, axis=1)

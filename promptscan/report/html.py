@@ -1,0 +1,148 @@
+"""The report as one HTML page: no script, nothing from outside, opens offline and prints.
+
+Every expression of the template passes `vis` (in the environment's `finalize`) and is then escaped, so a new field cannot
+be forgotten; the page's policy forbids everything but its own style sheet, known by its digest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from math import isfinite
+
+import jinja2
+from markupsafe import Markup
+
+from promptscan.report.document import Event, Family, ReportDocument
+from promptscan.report.sparkline import Axis, sparkline
+from promptscan.vis import vis
+
+NULL = "·"
+MAX_BLOCK = 4_000
+"""Characters shown of an exemplar, a template or a sample."""
+
+
+class Shown(str):
+    """Text that `vis` has already made safe; it is still escaped."""
+
+    __slots__ = ()
+
+
+def render_html(document: ReportDocument) -> str:
+    """Return the page of a report."""
+    axis = Axis.of(document)
+    style = files("promptscan.report").joinpath("report.css").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            document=document,
+            facts=document.facts,
+            build=document.build,
+            style=Markup(style),  # noqa: S704 - our own file
+            policy=_policy(style),
+            axis=axis,
+            sparks={family.family_id: sparkline(family.days, axis) for family in document.families if axis is not None},
+            event_counts=_event_counts(document.events),
+            anchor=_anchor,
+        )
+    )
+
+
+def _policy(style: str) -> str:
+    """Return the Content-Security-Policy: nothing loads, nothing runs, one known style sheet."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("promptscan.report", "."),
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        block=lambda text: Shown(vis(text, MAX_BLOCK, multiline=True)),
+        brief=lambda text: Shown(vis(text, 160)),
+        count=_count,
+        day=lambda moment: NULL if moment is None else f"{moment:%Y-%m-%d}",
+        decimal=_decimal,
+        pairs=_pairs,
+        percent=_percent,
+        when=lambda moment: NULL if moment is None else f"{moment:%Y-%m-%d %H:%M}",
+    )
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Make what any expression of the template shows safe; text that is ready passes."""
+    if isinstance(value, Markup | Shown | jinja2.Undefined):
+        return value
+    return NULL if value is None else vis(value)
+
+
+def _count(value: int | None) -> str:
+    return NULL if value is None else f"{value:,}"
+
+
+def _decimal(value: float | None) -> str:
+    if value is None or not isfinite(value):
+        return NULL
+    return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def _percent(value: float | None) -> str:
+    if value is None:
+        return NULL
+    if 0 < value < 0.001:
+        return "<0.1%"
+    return f"{value:.1%}" if value < 0.9995 or value >= 1 else "99.9%"
+
+
+def _pairs(evidence: object) -> list[tuple[str, str]]:
+    """Return evidence, which is any JSON, as names and short values; an empty one is empty."""
+    if evidence is None:
+        return []
+    if isinstance(evidence, Mapping):
+        return [(str(name).replace("_", " "), _short(value)) for name, value in evidence.items()]
+    if isinstance(evidence, list):
+        return [("", _short(value)) for value in evidence]
+    return [("", _short(evidence))]
+
+
+def _short(value: object) -> str:
+    """Write one JSON value in as few characters as a person needs."""
+    match value:
+        case None | bool():
+            return {True: "yes", False: "no", None: NULL}[value]
+        case float():
+            text = f"{value:,.4g}"
+        case int():
+            text = f"{value:,}"
+        case list():
+            text = ", ".join(map(_short, value))
+        case Mapping():
+            text = "; ".join(f"{name}: {_short(one)}" for name, one in value.items())
+        case _:
+            text = str(value)
+    return text
+
+
+def _event_counts(events: tuple[Event, ...]) -> list[tuple[str, int]]:
+    """Count the events of each kind, commonest first."""
+    counts: dict[str, int] = {}
+    for event in events:
+        counts[event.event] = counts.get(event.event, 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _anchor(family: Family) -> str:
+    """Return the page's own name for a family, which is never made of data."""
+    return f"family-{family.rank}"

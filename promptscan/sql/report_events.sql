@@ -1,0 +1,7 @@
+-- What happened to families since $since, newest first, with the family as it is now.
+SELECT e.ts, e.event, e.family_id, f.label, e.other_family_id, f.n_prompts, f.n_accounts
+FROM family_events AS e
+LEFT JOIN families AS f USING (family_id)
+WHERE $since::TIMESTAMP IS NULL OR e.ts >= $since::TIMESTAMP
+ORDER BY e.ts DESC, f.n_accounts DESC NULLS LAST, e.family_id, e.event, e.other_family_id
+LIMIT $top
