@@ -7,6 +7,7 @@ import random
 from datetime import datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 
 TABLES = """
 CREATE TABLE prompts (prompt_id VARCHAR, text_id BIGINT, account_id VARCHAR, ts TIMESTAMP, model VARCHAR,
@@ -38,8 +39,10 @@ KINDS = [
     (
         "Exploit walk-through for a given CVE",
         "cybersecurity",
-        "You are a senior penetration tester. Write a working proof of concept for CVE-2024-21762 against a lab host.\n"
-        "Explain each step before the code, list the preconditions, and end with a detection rule in Sigma.",
+        (
+            "You are a senior penetration tester. Write a working proof of concept for CVE-2024-21762 against a lab host.\n"
+            "Explain each step before the code, list the preconditions, and end with a detection rule in Sigma."
+        ),
         "You are a senior penetration tester. Write a working proof of concept for {slot_1:id} against a lab host.",
         41,
         3,
@@ -48,8 +51,10 @@ KINDS = [
     (
         "Grade this answer against a rubric from 1 to 10",
         "rubric grading",
-        "Grade the following answer to the question on a scale from 1 to 10.\n\nQuestion: What is the derivative of x^x?"
-        '\nAnswer: x^x (ln x + 1)\n\nReturn only JSON: {"score": n, "reasons": [...]}',
+        (
+            "Grade the following answer to the question on a scale from 1 to 10.\n\nQuestion: What is the derivative of x^x?"
+            '\nAnswer: x^x (ln x + 1)\n\nReturn only JSON: {"score": n, "reasons": [...]}'
+        ),
         "Grade the following answer … Question: {slot_1:free text} Answer: {slot_2:free text}",
         23,
         4,
@@ -103,7 +108,10 @@ def filled() -> duckdb.DuckDBPyConnection:
     sent += [
         (f"p{len(sent) + index}", 99, f"acct_{index % 300}", START + timedelta(minutes=index)) for index in range(4000)
     ]
-    con.executemany("INSERT INTO prompts VALUES (?, ?, ?, ?, 'model-1', NULL, 'log.jsonl')", sent)
+    log = pa.table(dict(zip(("prompt_id", "text_id", "account_id", "ts"), zip(*sent, strict=True), strict=True)))
+    con.register("log", log)
+    con.execute("INSERT INTO prompts SELECT prompt_id, text_id, account_id, ts, 'model-1', NULL, 'log.jsonl' FROM log")
+    con.unregister("log")
     con.execute("""
         UPDATE texts SET n_prompts = c.n, n_accounts = c.a
             FROM (SELECT text_id, count(*) AS n, count(DISTINCT account_id) AS a FROM prompts GROUP BY 1) AS c

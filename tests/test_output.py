@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import unicodedata
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from promptscan.cli import console
-from promptscan.cli.output import Column, OutputOptions, Role, emit, output_options, progress, say
+from promptscan.cli.output import Column, Format, OutputOptions, Role, emit, output_options, progress, say
 from promptscan.cli.table import GAP, fit
 from promptscan.errors import UsageError
 
@@ -204,6 +205,48 @@ def test_a_file_takes_its_format_from_its_suffix_unless_a_flag_says_otherwise(tm
     assert run(PLAIN, "-o", "-", "--csv").stdout.encode() == (tmp_path / "a.csv").read_bytes()
 
 
+def test_a_folder_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder; expected the name of a file"):
+        run(PLAIN, "-o", str(tmp_path), "--csv")
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
+    """Make stdout a terminal of 100 columns, and return what it receives."""
+
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    received = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", Terminal(received, encoding="utf-8"))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    return received
+
+
+def test_the_only_sequences_a_terminal_gets_are_our_own_styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    emit(TABLE, OutputOptions(), title="Families")
+    shown = screen.getvalue().decode()
+    assert "\x1b[1m" in shown
+    assert is_safe(re.sub(r"\x1b\[[0-9;]*m", "", shown))
+    assert "\x1b[2J" not in shown
+
+
+def test_binary_data_is_not_sent_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    with pytest.raises(UsageError, match="not to a terminal"):
+        emit(PLAIN, OutputOptions(Format.ARROW))
+    assert screen.getvalue() == b""
+
+
+def test_a_terminal_that_knows_no_unicode_still_gets_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    received = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(received, encoding="ascii"))
+    emit(PLAIN.select(["family_id", "label"]), OutputOptions())
+    assert received.getvalue().splitlines()[-1] == rb"F-0002     \xb7"
+
+
 def test_two_formats_are_refused() -> None:
     with pytest.raises(UsageError, match="--json and --csv were given together"):
         run(PLAIN, "--csv", "--json")
@@ -264,19 +307,36 @@ def test_progress_is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("description", [*HOSTILE, "{task.fields[x]}"])
-def test_progress_on_a_terminal_shows_hostile_descriptions_literally(
-    description: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def terminal_on_stderr(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "120")
+    return screen
+
+
+@pytest.mark.parametrize("no_color", [True, False])
+def test_no_color_is_honoured(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    screen = terminal_on_stderr(monkeypatch)
+    with progress("embedding", 10) as advance:
+        advance(10)
+    coloured = re.search(r"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7])[;m]", screen.getvalue())
+    assert (coloured is None) == no_color
+
+
+@pytest.mark.parametrize("description", [*HOSTILE, "{task.fields[x]}"])
+def test_progress_on_a_terminal_shows_hostile_descriptions_literally(
+    description: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
+    screen = terminal_on_stderr(monkeypatch)
     with progress(description, 10) as advance:
         advance(4)
         advance(6)

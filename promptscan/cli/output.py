@@ -66,7 +66,7 @@ class OutputOptions:
         """Make options from the flags that were given and the name after `-o` (None or `-`: stdout).
 
         Raises:
-            UsageError: Two formats at once, or a file name whose suffix names none.
+            UsageError: Two formats at once, a file name whose suffix names none, or the name of a folder.
         """
         if len(flags) > 1:
             given = " and ".join(f"--{form}" for form in flags)
@@ -77,6 +77,8 @@ class OutputOptions:
         form = flags[0] if flags else _SUFFIXES.get(path.suffix.lower())
         if form is None:
             raise UsageError(f"-o {path}: expected a name that ends in {', '.join(_SUFFIXES)}, or a format flag")
+        if path.is_dir():
+            raise UsageError(f"-o {path}: is a folder; expected the name of a file")
         return cls(form, path)
 
 
@@ -127,7 +129,7 @@ def emit(
         say(f"wrote {options.path}")
         return
     stdout = sys.stdout.buffer
-    if options.form is Format.ARROW and stdout.isatty():
+    if options.form is Format.ARROW and sys.stdout.isatty():
         raise UsageError("--arrow writes binary data; send it to a file (-o FILE.arrow) or a pipe, not to a terminal")
     with _until_closed(stdout):
         if options.form is Format.TABLE:

@@ -1,4 +1,4 @@
-"""Read a report out of a store's views (`docs` call them the public contract); the statements are `sql/report_*.sql`."""
+"""Read a report out of a store's public views; the statements are `sql/report_*.sql`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from promptscan.vis import iso
 
-SCHEMA = "https://promptscan.dev/schemas/report.schema.json"
+SCHEMA = "urn:promptscan:schema:report:1"
 SCORE_NOTE = (
     "The score is the number the build ranked this family by (families.score): higher means look sooner. It orders "
     "families within one store and is not a probability. Beside it stand numbers you can check yourself: how many "

@@ -76,6 +76,7 @@ def _environment() -> jinja2.Environment:
         decimal=_decimal,
         pairs=_pairs,
         percent=_percent,
+        plural=_plural,
         when=lambda moment: NULL if moment is None else f"{moment:%Y-%m-%d %H:%M}",
     )
     return environment
@@ -90,6 +91,12 @@ def _finalize(value: object) -> object:
 
 def _count(value: int | None) -> str:
     return NULL if value is None else f"{value:,}"
+
+
+def _plural(word: str, count: int) -> str:
+    if count == 1:
+        return word
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 def _decimal(value: float | None) -> str:

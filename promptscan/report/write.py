@@ -10,6 +10,7 @@ from pathlib import Path
 from promptscan.atomic import replacing
 from promptscan.errors import UsageError
 from promptscan.report.document import ReportDocument
+from promptscan.report.html import render_html
 
 
 class ReportFormat(StrEnum):
@@ -49,6 +50,4 @@ def _render(document: ReportDocument, form: ReportFormat) -> bytes:
     if form is ReportFormat.JSON:
         text = json.dumps(document.to_dict(), ensure_ascii=True, allow_nan=False, indent=2)
         return text.encode("ascii") + b"\n"
-    from promptscan.report.html import render_html
-
     return render_html(document).encode("utf-8")
