@@ -68,7 +68,9 @@ class CampaignConfig:
         if self.capability not in names:
             raise UsageError(f"{where}: capability: got {self.capability!r}, wanted one of {', '.join(names)}")
         if isinstance(self.accounts, float):
-            _number(where, "accounts", self.accounts, 0.0, 0.9, "a count (integer) or a share of all accounts", above=True)
+            _number(
+                where, "accounts", self.accounts, 0.0, 0.9, "a count (integer) or a share of all accounts", above=True
+            )
         else:
             _integer(where, "accounts", self.accounts, 1, None)
         _number(where, "share", self.share, 0.0, 0.5, "a share of all prompts", above=True)
@@ -115,7 +117,11 @@ class SimulationConfig:
         if self.release_day is not None:
             _integer("simulation", "release_day", self.release_day, 0, None)
         start = self.start
-        if start.tzinfo is None or start.utcoffset() or (start.hour, start.minute, start.second, start.microsecond) != (0,) * 4:
+        if (
+            start.tzinfo is None
+            or start.utcoffset()
+            or (start.hour, start.minute, start.second, start.microsecond) != (0,) * 4
+        ):
             raise UsageError(f"simulation: start: got {start.isoformat()}, wanted midnight UTC with its time zone")
         self._check_campaigns()
 
@@ -187,7 +193,9 @@ def load_campaigns(path: Path) -> tuple[CampaignConfig, ...]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}), wanted a TOML file of [[campaign]] tables") from error
+        raise UsageError(
+            f"{path}: cannot be read ({error.strerror}), wanted a TOML file of [[campaign]] tables"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML ({error}), wanted [[campaign]] tables") from error
     unknown = sorted(set(document) - {"campaign"})
@@ -205,7 +213,7 @@ def _campaign(path: Path, number: int, table: dict[str, Any]) -> CampaignConfig:
         if key not in known:
             raise UsageError(f"{path}: campaign {number}: got key {key!r}, wanted one of {', '.join(known)}")
     if "name" not in table:
-        raise UsageError(f"{path}: campaign {number}: got no name, wanted name = \"...\"")
+        raise UsageError(f'{path}: campaign {number}: got no name, wanted name = "..."')
     try:
         return CampaignConfig(**table)
     except UsageError as error:

@@ -1,27 +1,15 @@
-"""Grammars as word lists, expanded for many rows at once.
+"""Grammars as graphs, expanded for many texts at once.
 
-A rule is a list of alternatives; an alternative is text with braces:
-
-    {name}          an alternative of the rule `name`
-    {name!}         the same, and the same value wherever `{name!}` stands in one text
-    {@name}         a word of the row's topic (`topics.toml`)
-    {a|b|}          one of these, inline; may nest
-    {2..50}         an integer; {0x8} eight hexadecimal digits
-    {name*2-5:, }   two to five of them, joined by what follows the colon
-    {name#}         the swept value of a campaign's slot (only in templates that list it under `sweep`)
-    {{ and }}       braces
-
-`^3 ` in front of an alternative makes it three times as likely. Rules may recurse only through text that ends.
-Expansion walks the rule tree once per batch, with all rows that reached a node, so its cost per text is a few
-list look-ups and one join.
+A node is asked for strings by every place it stands in. Nodes are visited parents first, each once per batch with all
+its askers' rows together, then once more in the opposite order to put the strings together. So the cost of a batch
+is a few array operations per node, however many paths lead to it, plus a look-up or a join per piece of text.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -31,109 +19,145 @@ from promptscan.simulate.draws import Integers, Keys, mix, pick
 
 Strings: TypeAlias = NDArray[np.object_]
 
-_STICKY_SALT, _CHOICE_SALT, _LENGTH_SALT, _CHOSEN_SALT = 1 << 20, 1, 2, 4
-_REPEAT = re.compile(r"(@?\w+[!#]?)\*(\d+)-(\d+)(?::(.*))?", re.DOTALL)
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_HEX = re.compile(r"0x(\d+)")
-_WEIGHT = re.compile(r"\^(\d+) ")
+_CHOICE_SALT, _LENGTH_SALT, _TURN_SALT, _CHOSEN_SALT, _FIRST_PLACE = 1, 2, 3, 4, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of a batch, all (texts,).
+
+    Args:
+        keys: uint64, the randomness of the whole text.
+        topics: int64, topic number.
+        sweep: int64, position in the campaign's sweep, 0 for all others.
+    """
+
+    keys: Keys
+    topics: Integers
+    sweep: Integers
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows that reached a node.
+    """Places in texts that want a string, all (n,).
 
     Args:
-        keys: uint64 (n,), the randomness of this place in the text.
-        roots: uint64 (n,), the randomness of the whole text.
-        topics: int64 (n,), topic number.
-        sweep: int64 (n,), position in the campaign's sweep, 0 for all others.
+        keys: uint64, the randomness of the place.
+        text: int64, which text.
     """
 
     keys: Keys
-    roots: Keys
-    topics: Integers
-    sweep: Integers
+    text: Integers
 
-    def take(self, rows: Integers) -> Rows:
-        """Return some of the rows."""
-        return Rows(self.keys[rows], self.roots[rows], self.topics[rows], self.sweep[rows])
+    def take(self, rows: Integers, salt: int) -> Rows:
+        """Return some of the rows, with fresh randomness."""
+        return Rows(mix(self.keys[rows], salt), self.text[rows])
 
     def at(self, place: int) -> Rows:
         """Return the rows with fresh randomness for one place."""
-        return Rows(mix(self.keys, place), self.roots, self.topics, self.sweep)
+        return Rows(mix(self.keys, place), self.text)
 
 
 class Node(Protocol):
     """A compiled piece of grammar."""
 
-    def fill(self, rows: Rows) -> Strings:
-        """Return one string per row, object (n,)."""
+    def children(self) -> Sequence[Node]:
+        """Return the nodes it may ask."""
+        ...
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
+        """Return what it needs from its children for these rows, and how to make its own strings of the answers."""
         ...
 
 
-@dataclass(slots=True)
+Request: TypeAlias = tuple[Node, Rows]
+Finish: TypeAlias = Callable[[list[Strings]], Strings]
+
+
+@dataclass(slots=True, eq=False)
 class Choice:
     """One of several alternatives; literal ones are a table look-up."""
 
     alternatives: list[str | Node] = field(default_factory=list)
     lookup: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     literals: Strings = field(default_factory=lambda: np.zeros(0, dtype=object))
-    only_literals: bool = False
 
     def set(self, alternatives: list[str | Node], weights: list[int]) -> None:
         """Give the alternatives, with integer weights."""
         self.alternatives = alternatives
         self.lookup = np.repeat(np.arange(len(alternatives), dtype=np.int64), weights)
         self.literals = strings([each if isinstance(each, str) else "" for each in alternatives])
-        self.only_literals = all(isinstance(each, str) for each in alternatives)
 
-    def fill(self, rows: Rows) -> Strings:
+    def children(self) -> Sequence[Node]:
+        """Return the alternatives that are nodes."""
+        return [each for each in self.alternatives if not isinstance(each, str)]
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
         """Pick by key."""
+        del texts
         return self.chosen(self.lookup[pick(mix(rows.keys, _CHOICE_SALT), self.lookup.size)], rows)
 
-    def chosen(self, which: Integers, rows: Rows) -> Strings:
-        """Fill with given alternatives, `which` int64 (n,)."""
-        filled: Strings = self.literals[which]
-        if self.only_literals:
+    def chosen(self, which: Integers, rows: Rows) -> tuple[list[Request], Finish]:
+        """Use given alternatives, `which` int64 (n,)."""
+        members: list[Integers] = []
+        requests: list[Request] = []
+        if any(not isinstance(each, str) for each in self.alternatives):
+            order = np.argsort(which.astype(np.uint16), kind="stable")
+            bounds = np.searchsorted(which[order], np.arange(len(self.alternatives) + 1)).tolist()
+            for alternative, (begin, end) in zip(self.alternatives, pairwise(bounds), strict=True):
+                if begin < end and not isinstance(alternative, str):
+                    members.append(order[begin:end])
+                    requests.append((alternative, rows.take(members[-1], _CHOSEN_SALT)))
+
+        def finish(answers: list[Strings]) -> Strings:
+            filled: Strings = self.literals[which]
+            for places, answer in zip(members, answers, strict=True):
+                filled[places] = answer
             return filled
-        order = np.argsort(which.astype(np.uint16), kind="stable")
-        bounds = np.searchsorted(which[order], np.arange(len(self.alternatives) + 1))
-        for number, alternative in enumerate(self.alternatives):
-            if bounds[number] == bounds[number + 1] or isinstance(alternative, str):
-                continue
-            members = order[bounds[number] : bounds[number + 1]]
-            filled[members] = alternative.fill(rows.take(members).at(_CHOSEN_SALT))
-        return filled
+
+        return requests, finish
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Joined:
     """Fixed text and nodes, one after the other."""
 
     parts: tuple[str | Node, ...]
 
-    def fill(self, rows: Rows) -> Strings:
-        """Join the parts."""
-        columns = [
-            repeat(part) if isinstance(part, str) else part.fill(rows.at(place)).tolist()
-            for place, part in enumerate(self.parts, start=16)
-        ]
-        return strings(list(map("".join, zip(*columns, strict=False))))
+    def children(self) -> Sequence[Node]:
+        """Return the parts that are nodes."""
+        return [part for part in self.parts if not isinstance(part, str)]
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
+        """Ask each part at its own place."""
+        del texts
+        requests = [(node, rows.at(place)) for place, node in enumerate(self.children(), start=_FIRST_PLACE)]
+
+        def finish(answers: list[Strings]) -> Strings:
+            nodes = iter(answers)
+            columns = [repeat(part) if isinstance(part, str) else next(nodes).tolist() for part in self.parts]
+            return strings(list(map("".join, zip(*columns, strict=False))))
+
+        return requests, finish
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sticky:
     """A rule with one value per text."""
 
     rule: Choice
     salt: int
 
-    def fill(self, rows: Rows) -> Strings:
-        """Pick by the text's key instead of the place's."""
-        return self.rule.fill(Rows(mix(rows.roots, self.salt), rows.roots, rows.topics, rows.sweep))
+    def children(self) -> Sequence[Node]:
+        """Return the rule."""
+        return [self.rule]
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
+        """Ask with the text's key instead of the place's."""
+        return [(self.rule, Rows(mix(texts.keys[rows.text], self.salt), rows.text))], _only
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Swept:
     """A campaign's slot: alternatives in list order, one digit of the sweep position."""
 
@@ -141,152 +165,145 @@ class Swept:
     salt: int
     stride: int
 
-    def fill(self, rows: Rows) -> Strings:
+    def children(self) -> Sequence[Node]:
+        """Return the rule's alternatives, which it asks past the rule's own choice."""
+        return self.rule.children()
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
         """Read the digit of the position."""
-        at = Rows(mix(rows.roots, self.salt), rows.roots, rows.topics, rows.sweep)
-        return self.rule.chosen((rows.sweep // self.stride) % len(self.rule.alternatives), at)
+        digit = (texts.sweep[rows.text] // self.stride) % len(self.rule.alternatives)
+        return self.rule.chosen(digit, Rows(mix(texts.keys[rows.text], self.salt), rows.text))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Topical:
-    """A word of the row's topic."""
+    """A word of the text's topic.
+
+    Args:
+        words: the words of all topics, object (words,).
+        first: int64 (topics,), where a topic's words begin.
+        count: int64 (topics,), how many there are.
+    """
 
     words: Strings
     first: Integers
     count: Integers
 
-    def fill(self, rows: Rows) -> Strings:
+    def children(self) -> Sequence[Node]:
+        """Return nothing."""
+        return ()
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
         """Pick inside the topic's range."""
-        chosen: Strings = self.words[self.first[rows.topics] + pick(mix(rows.keys, _CHOICE_SALT), self.count[rows.topics])]
-        return chosen
+        topics = texts.topics[rows.text]
+        which = self.first[topics] + pick(mix(rows.keys, _CHOICE_SALT), self.count[topics])
+        return [], lambda _: self.words[which]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Number:
-    """An integer of a range."""
+    """An integer of a range, both ends included."""
 
     low: int
     high: int
 
-    def fill(self, rows: Rows) -> Strings:
+    def children(self) -> Sequence[Node]:
+        """Return nothing."""
+        return ()
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
         """Draw and print."""
-        return strings(list(map(str, (self.low + pick(rows.keys, self.high - self.low + 1)).tolist())))
+        del texts
+        drawn = self.low + pick(rows.keys, self.high - self.low + 1)
+        return [], lambda _: strings(list(map(str, drawn.tolist())))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Hexadecimal:
     """Hexadecimal digits."""
 
     digits: int
 
-    def fill(self, rows: Rows) -> Strings:
+    def children(self) -> Sequence[Node]:
+        """Return nothing."""
+        return ()
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
         """Print the key's low digits."""
-        return strings([f"{key:016x}"[-self.digits :] for key in rows.keys.tolist()])
+        del texts
+        return [], lambda _: strings([f"{key:016x}"[-self.digits :] for key in rows.keys.tolist()])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Repeated:
-    """Several of a node; all repetitions of all rows are filled in one go."""
+    """Several of a node, joined."""
 
     node: Node
     low: int
     high: int
     separator: str
 
-    def fill(self, rows: Rows) -> Strings:
-        """Draw the lengths, fill flat, join by row."""
+    def children(self) -> Sequence[Node]:
+        """Return the repeated node."""
+        return [self.node]
+
+    def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
+        """Draw the lengths and ask for all repetitions of all rows in one go."""
+        del texts
         lengths = self.low + pick(mix(rows.keys, _LENGTH_SALT), self.high - self.low + 1)
-        source = np.repeat(np.arange(lengths.size), lengths)
         ends = np.cumsum(lengths)
-        turn = (np.arange(source.size) - np.repeat(ends - lengths, lengths)).astype(np.uint64)
-        flat = rows.take(source)
-        keys = mix(flat.keys + turn * np.uint64(0x9E3779B97F4A7C15), 3)
-        words = self.node.fill(Rows(keys, flat.roots, flat.topics, flat.sweep)).tolist()
-        edges = [0, *ends.tolist()]
-        return strings([self.separator.join(words[a:b]) for a, b in zip(edges, edges[1:], strict=False)])
+        source = np.repeat(np.arange(lengths.size), lengths)
+        turn = np.arange(source.size) - np.repeat(ends - lengths, lengths)
+        keys = mix(mix(rows.keys, _TURN_SALT)[source] + turn.astype(np.uint64), _TURN_SALT)
+
+        def finish(answers: list[Strings]) -> Strings:
+            words = answers[0].tolist()
+            return strings([self.separator.join(words[a:b]) for a, b in pairwise([0, *ends.tolist()])])
+
+        return [(self.node, Rows(keys, rows.text[source]))], finish
 
 
-class Grammar:
-    """Compiled rules.
+class Press:
+    """Expands the nodes reachable from some roots.
 
     Args:
-        rules: alternatives by rule name.
-        topics: words by list name, one list of words per topic.
+        roots: the nodes that will be asked for.
+
+    Raises:
+        ValueError: a node leads back to itself.
     """
 
-    def __init__(self, rules: Mapping[str, Sequence[str]], topics: Mapping[str, Sequence[Sequence[str]]]) -> None:
-        self._salts = {name: _STICKY_SALT + number for number, name in enumerate(rules)}
-        self._topics = {name: _topical(lists) for name, lists in topics.items()}
-        self._rules = {name: Choice() for name in rules}
-        for name, alternatives in rules.items():
-            self._set(self._rules[name], list(alternatives), {})
+    def __init__(self, roots: Sequence[Node]) -> None:
+        self._order = _parents_first(roots)
 
-    def size(self, rule: str) -> int:
-        """Return the number of alternatives of a rule."""
-        return len(self._rules[rule].alternatives)
-
-    def compile(self, alternatives: Sequence[str], sweep: Sequence[str] = ()) -> Node:
-        """Compile the variants of one template.
+    def expand(self, requests: Sequence[Request], texts: Texts) -> list[Strings]:
+        """Answer requests to root nodes.
 
         Args:
-            alternatives: surface variants.
-            sweep: rules swept by `{name#}`, the fastest first.
+            requests: nodes and the rows that want them.
+            texts: the batch the rows point into.
+
+        Returns:
+            One object (n,) array of strings per request.
         """
-        strides: dict[str, int] = {}
-        stride = 1
-        for name in sweep:
-            strides[name] = stride
-            stride *= self.size(name)
-        choice = Choice()
-        self._set(choice, list(alternatives), strides)
-        return choice
-
-    def rule(self, name: str) -> Node:
-        """Return a compiled rule."""
-        return self._rules[name]
-
-    def _set(self, choice: Choice, alternatives: list[str], strides: Mapping[str, int]) -> None:
-        weights, texts = [], []
-        for alternative in alternatives:
-            weight = _WEIGHT.match(alternative)
-            weights.append(int(weight[1]) if weight else 1)
-            texts.append(alternative[weight.end() :] if weight else alternative)
-        choice.set([self._parse(text, strides) for text in texts], weights)
-
-    def _parse(self, text: str, strides: Mapping[str, int]) -> str | Node:
-        parts: list[str | Node] = []
-        for is_brace, piece in _split(text):
-            node = self._brace(piece, strides) if is_brace else piece
-            if isinstance(node, str) and parts and isinstance(parts[-1], str):
-                parts[-1] += node
-            else:
-                parts.append(node)
-        if not parts:
-            return ""
-        return parts[0] if len(parts) == 1 else Joined(tuple(parts))
-
-    def _brace(self, body: str, strides: Mapping[str, int]) -> Node:
-        if span := _RANGE.fullmatch(body):
-            return Number(int(span[1]), int(span[2]))
-        if digits := _HEX.fullmatch(body):
-            return Hexadecimal(int(digits[1]))
-        if again := _REPEAT.fullmatch(body):
-            return Repeated(self._brace(again[1], strides), int(again[2]), int(again[3]), again[4] or "")
-        options = _options(body)
-        if len(options) > 1:
-            choice = Choice()
-            self._set(choice, options, strides)
-            return choice
-        name = body.rstrip("!#")
-        if body.startswith("@"):
-            return self._topics[body[1:]]
-        if name not in self._rules:
-            raise ValueError(f"grammar: no rule {name!r}")
-        if body.endswith("!"):
-            return Sticky(self._rules[name], self._salts[name])
-        if body.endswith("#"):
-            return Swept(self._rules[name], self._salts[name], strides[name])
-        return self._rules[name]
+        inbox: dict[Node, list[Rows]] = {}
+        wanted = [_post(inbox, request) for request in requests]
+        pending: list[tuple[Node, list[int], list[tuple[Node, int]], Finish]] = []
+        for node in self._order:
+            askers = inbox.pop(node, None)
+            if askers is None:
+                continue
+            rows = Rows(np.concatenate([each.keys for each in askers]), np.concatenate([each.text for each in askers]))
+            asked, finish = node.ask(rows, texts)
+            cuts = np.cumsum([each.text.size for each in askers]).tolist()
+            pending.append((node, cuts, [_post(inbox, request) for request in asked], finish))
+        answers: dict[tuple[Node, int], Strings] = {}
+        while pending:
+            node, cuts, tickets, finish = pending.pop()
+            filled = finish([answers.pop(ticket) for ticket in tickets])
+            for number, (begin, end) in enumerate(pairwise([0, *cuts])):
+                answers[node, number] = filled[begin:end]
+        return [answers[ticket] for ticket in wanted]
 
 
 def strings(values: list[str]) -> Strings:
@@ -296,50 +313,34 @@ def strings(values: list[str]) -> Strings:
     return array
 
 
-def fill(node: Node, keys: Keys, topics: Integers, sweep: Integers) -> list[str]:
-    """Expand a node for rows; see `Rows` for the arguments."""
-    return node.fill(Rows(mix(keys, 7), keys, topics, sweep)).tolist()  # type: ignore[no-any-return]
+def _only(answers: list[Strings]) -> Strings:
+    return answers[0]
 
 
-def _topical(lists: Sequence[Sequence[str]]) -> Topical:
-    count = np.array([len(words) for words in lists], dtype=np.int64)
-    return Topical(strings([word for words in lists for word in words]), np.cumsum(count) - count, count)
+def _post(inbox: dict[Node, list[Rows]], request: Request) -> tuple[Node, int]:
+    """Put a request into its node's inbox; return the ticket of the answer."""
+    node, rows = request
+    box = inbox.setdefault(node, [])
+    box.append(rows)
+    return node, len(box) - 1
 
 
-def _split(text: str) -> list[tuple[bool, str]]:
-    """Cut a text into literal pieces and the bodies of its outermost braces."""
-    pieces: list[tuple[bool, str]] = []
-    position = start = 0
-    while position < len(text):
-        pair = text[position : position + 2]
-        if pair in ("{{", "}}"):
-            pieces += [(False, text[start:position]), (False, pair[0])]
-            position = start = position + 2
-        elif text[position] == "{":
-            end = _closing(text, position)
-            pieces += [(False, text[start:position]), (True, text[position + 1 : end])]
-            position = start = end + 1
-        else:
-            position += 1
-    pieces.append((False, text[start:]))
-    return [piece for piece in pieces if piece[1]]
+def _parents_first(roots: Sequence[Node]) -> list[Node]:
+    """Order the reachable nodes so that each stands before its children."""
+    done: dict[Node, bool] = {}
+    order: list[Node] = []
 
+    def visit(node: Node) -> None:
+        if node in done:
+            if not done[node]:
+                raise ValueError(f"grammar: a rule leads back to itself: {node!r:.200}")
+            return
+        done[node] = False
+        for child in node.children():
+            visit(child)
+        done[node] = True
+        order.append(node)
 
-def _closing(text: str, opening: int) -> int:
-    depth = 0
-    for position in range(opening, len(text)):
-        depth += (text[position] == "{") - (text[position] == "}")
-        if depth == 0:
-            return position
-    raise ValueError(f"grammar: no closing brace in {text!r}")
-
-
-def _options(body: str) -> list[str]:
-    """Cut the body of a brace at its own bars, not at those of nested braces."""
-    options, depth, start = [], 0, 0
-    for position, character in enumerate(body):
-        depth += (character == "{") - (character == "}")
-        if character == "|" and depth == 0:
-            options.append(body[start:position])
-            start = position + 1
-    return [*options, body[start:]]
+    for root in roots:
+        visit(root)
+    return order[::-1]

@@ -168,7 +168,9 @@ def _organisation_mail(key: int) -> str:
     return f"org-{key % 0xFFFFF:05x}.example"
 
 
-def _drawn(rng: np.random.Generator, values: tuple[str, ...], weights: tuple[float, ...], n: int) -> NDArray[np.object_]:
+def _drawn(
+    rng: np.random.Generator, values: tuple[str, ...], weights: tuple[float, ...], n: int
+) -> NDArray[np.object_]:
     drawn: NDArray[np.object_] = np.array(values, dtype=object)[rng.choice(len(values), n, p=_shares(weights))]
     return drawn
 

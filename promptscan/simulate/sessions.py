@@ -12,7 +12,9 @@ from promptscan.simulate.plan import DAY
 HOUR = DAY // 24
 _SECOND = 1_000_000
 # Share of an office-hours population's requests by local hour; a dip at lunch, a second wave in the evening.
-_HOURS = np.array([9, 5, 3, 2, 2, 3, 7, 16, 34, 52, 58, 56, 46, 50, 57, 56, 50, 42, 34, 33, 36, 35, 27, 17], dtype=np.float64)
+_HOURS = np.array(
+    [9, 5, 3, 2, 2, 3, 7, 16, 34, 52, 58, 56, 46, 50, 57, 56, 50, 42, 34, 33, 36, 35, 27, 17], dtype=np.float64
+)
 _WEEKDAYS = np.array([1.05, 1.12, 1.1, 1.06, 0.95, 0.55, 0.6])  # Monday first
 _NEW_SESSION = 0.34
 _RETRY = 0.05

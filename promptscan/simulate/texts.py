@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from promptscan.errors import UsageError
 from promptscan.simulate.draws import mix, pick, uniform
-from promptscan.simulate.grammar import Grammar, Node, Strings, fill, strings
+from promptscan.simulate.grammar import Node, Press, Rows, Strings, Texts
 from promptscan.simulate.plan import Label, Plan
 from promptscan.simulate.population import LANGUAGES
+from promptscan.simulate.syntax import Grammar
 
 _RULE_FILES = ("words.toml", "technical.toml", "english.toml", "pastes.toml", "languages.toml")
 _PERSONAL = (Label.BACKGROUND, Label.RELAY, Label.RETRY, Label.CAMPAIGN_COVER)
 _LOWER_CASE, _NO_STOP, _TYPO = 0.16, 0.25, 0.05
 N_EDITS = 5
+_TEXT_SALT = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Writers:
             for name, texts in public["popular"].items()
         ]
         self.capabilities = {name: self._templates(name, tasks) for name, tasks in capabilities.items()}
+        self._press = Press([writer.node for writer in self.all])
 
     def first_turn(self, language: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the writers of opening prompts by language, int64 (n,)."""
@@ -94,17 +97,18 @@ class Writers:
 
     def write(self, batch: Plan) -> list[str]:
         """Word a batch: one text per row, a function of the row alone."""
-        texts = np.empty(batch.size, dtype=object)
         order = np.argsort(batch.writer.astype(np.uint16), kind="stable")
         found, begins = np.unique(batch.writer[order], return_index=True)
-        ends = [*begins[1:].tolist(), batch.size]
-        for writer, begin, end in zip(found.tolist(), begins.tolist(), ends, strict=True):
-            rows = order[begin:end]
-            node = self.all[writer].node
-            texts[rows] = strings(fill(node, batch.key[rows], batch.topic[rows].astype(np.int64), batch.sweep[rows]))
+        groups = np.split(order, begins[1:])
+        keys = mix(batch.key, _TEXT_SALT)
+        requests = [(self.all[number].node, Rows(keys[rows], rows)) for number, rows in zip(found, groups, strict=True)]
+        answers = self._press.expand(requests, Texts(batch.key, batch.topic.astype(np.int64), batch.sweep))
+        texts = np.empty(batch.size, dtype=object)
+        for rows, answer in zip(groups, answers, strict=True):
+            texts[rows] = answer
         _personalise(texts, batch)
         _edit(texts, batch)
-        return texts.tolist()  # type: ignore[no-any-return]
+        return texts.tolist()
 
     def _add(self, writer: Writer) -> int:
         self.all.append(writer)

@@ -131,7 +131,9 @@ def _agents(population: Population, batch: Plan) -> NDArray[np.int64]:
     role = population.role[batch.account]
     account = batch.account.astype(np.uint64)
     programmed = np.where(role == VENDOR, 1.0, np.where(role >= CAMPAIGN, 0.35, 0.08))
-    browser = pick(mix(account, 64) ^ pick(mix(batch.session.astype(np.uint64), 65), 2).astype(np.uint64), len(_BROWSERS))
+    browser = pick(
+        mix(account, 64) ^ pick(mix(batch.session.astype(np.uint64), 65), 2).astype(np.uint64), len(_BROWSERS)
+    )
     client = len(_BROWSERS) + pick(mix(account, 66), len(_CLIENTS))
     return np.where(uniform(mix(account, 67)) < programmed, client, browser)
 
