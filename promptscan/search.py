@@ -283,7 +283,9 @@ class Searcher:
         return self.rows.vectors.take(self.rows.first_rows[np.asarray(cleans, dtype=np.int64)])
 
 
-def filtered(con: duckdb.DuckDBPyConnection, query: str, where: str) -> duckdb.DuckDBPyRelation:
+def filtered(
+    con: duckdb.DuckDBPyConnection, query: str | duckdb.DuckDBPyRelation, where: str
+) -> duckdb.DuckDBPyRelation:
     """Filter a query of ours by a user's condition, on a locked-down connection.
 
     The condition is parsed as one SQL expression, never pasted into a statement.
@@ -291,7 +293,7 @@ def filtered(con: duckdb.DuckDBPyConnection, query: str, where: str) -> duckdb.D
     Raises:
         UsageError: it is not one expression, or not about the query's columns.
     """
-    relation = con.sql(query)
+    relation = con.sql(query) if isinstance(query, str) else query
     try:
         return relation.filter(duckdb.SQLExpression(where))
     except duckdb.Error as error:

@@ -61,6 +61,11 @@ class OutputOptions:
     form: Format = Format.TABLE
     path: Path | None = None
 
+    @property
+    def is_table(self) -> bool:
+        """Say whether a person will read it."""
+        return self.form is Format.TABLE
+
     @classmethod
     def of(cls, flags: Sequence[Format], file: str | None) -> OutputOptions:
         """Make options from the flags that were given and the name after `-o` (None or `-`: stdout).

@@ -1,0 +1,173 @@
+"""Commands that write to the store: ingest, build, scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from promptscan.cli.bars import stage_bars
+from promptscan.cli.console import say
+from promptscan.cli.root import configured
+from promptscan.vis import vis
+
+if TYPE_CHECKING:
+    from promptscan.api import ScanReport
+    from promptscan.build import BuildReport
+    from promptscan.ingest import AccountsReport, IngestReport
+
+BAD_DATA = 4
+SHOWN_SOURCES = 20
+
+paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how input is read."""
+    for option in reversed(
+        (
+            click.option("--accounts", metavar="FILE", help="Accounts file: account_id, created_at, org_id, payment_id, ip, asn, ..."),
+            click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Read FIELD (text, account_id, ts, prompt_id, ...) from COLUMN; dotted paths reach into JSON."),
+            click.option("--max-chars", type=int, help="Quarantine longer texts (default 1000000)."),
+            click.option("--max-bad-rows", type=float, help="Exit with 4 when a larger share of a source was bad (default 0.01)."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def building_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how the store is built."""
+    for option in reversed(
+        (
+            click.option("--encoder", help="static (default), minilm, or a sentence-transformers name or folder."),
+            click.option("--device", help="cpu, cuda, or auto (default)."),
+            click.option("--min-family-size", type=int, help="Distinct texts that make a cluster a family (default 8)."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("ingest")
+@paths_argument
+@reading_options
+@click.pass_context
+def ingest_command(ctx: click.Context, paths: tuple[str, ...], accounts: str | None, mapping: tuple[str, ...], **flags: Any) -> int:
+    """Add prompts from files, globs, folders, URLs or `-`; rows that are known are added once.
+
+    Bad rows are quarantined with a reason; `promptscan sql "from quarantine"` lists them.
+    """
+    from promptscan.api import writing
+    from promptscan.build import Run, commit
+    from promptscan.ingest import ingest, ingest_accounts
+
+    settings = configured(ctx, **flags).settings
+    run = Run.start("ingest")
+    with stage_bars() as progress, writing(settings) as writer, run.stage("ingest"):
+        known = ingest_accounts(writer, accounts) if accounts else None
+        report = ingest(
+            writer, paths, mapping=mapping, max_chars=settings.max_chars, max_bad_rows=settings.max_bad_rows, progress=progress
+        )
+        run.note("ingest", report)
+        built = commit(writer, settings, run)
+    say_accounts(known)
+    say_ingest(report, run.seconds.get("ingest", 0.0))
+    say(f"generation {built.generation} is live" if built.changed else "nothing new; the store is unchanged")
+    return BAD_DATA if report.over_limit else 0
+
+
+@click.command("build")
+@building_options
+@click.pass_context
+def build_command(ctx: click.Context, **flags: Any) -> int:
+    """Build everything that is missing: texts, vectors, index, neighbours, families, joins with accounts."""
+    from promptscan.api import writing
+    from promptscan.build import Run, build
+
+    settings = configured(ctx, **flags).settings
+    with stage_bars() as progress, writing(settings) as writer:
+        report = build(writer, settings, Run.start("build"), progress=progress)
+    say_build(report)
+    return 0
+
+
+@click.command("scan")
+@paths_argument
+@reading_options
+@building_options
+@click.option("--out", metavar="DIR", help="Folder of the report (default: STORE/report).")
+@click.pass_context
+def scan_command(
+    ctx: click.Context, paths: tuple[str, ...], accounts: str | None, mapping: tuple[str, ...], out: str | None, **flags: Any
+) -> int:
+    """Ingest, build, and write the report."""
+    from promptscan.api import scan
+    from promptscan.cli.reporting import write_reports
+
+    settings = configured(ctx, **flags).settings
+    with stage_bars() as progress:
+        report = scan(paths, accounts=accounts, mapping=mapping, settings=settings, progress=progress)
+    say_scan(report)
+    folder = Path(out) if out else settings.store / "report"
+    if report.build.changed or not (folder / "report.html").exists():
+        for path in write_reports(settings, folder):
+            say(f"wrote {path}")
+    return BAD_DATA if report.ingest.over_limit else 0
+
+
+def say_scan(report: ScanReport) -> None:
+    """Say what a scan did."""
+    say_accounts(report.accounts)
+    say_ingest(report.ingest, report.build.seconds.get("ingest", 0.0))
+    say_build(report.build)
+
+
+def say_accounts(report: AccountsReport | None) -> None:
+    """Say what the accounts file held."""
+    if report is None:
+        return
+    if report.known:
+        say(f"accounts: {vis(report.name)} was read before")
+    else:
+        say(f"accounts: {report.rows:,} from {vis(report.name)}" + (f", {report.bad:,} rows without an id" if report.bad else ""))
+
+
+def say_ingest(report: IngestReport, seconds: float) -> None:
+    """Say what came in, and what did not and why."""
+    for source in report.sources[:SHOWN_SOURCES]:
+        if source.note or source.bad:
+            bad = f"{source.bad:,} of {source.rows:,} rows quarantined" if source.bad else ""
+            say(f"  {vis(source.name)}: {'; '.join(part for part in (source.note, bad) if part)}")
+    if len(report.sources) > SHOWN_SOURCES:
+        say(f"  and {len(report.sources) - SHOWN_SOURCES:,} more sources")
+    known = f", {report.known:,} known already" if report.known else ""
+    say(f"ingest: {report.added:,} prompts added{known}, {report.new_texts:,} new texts, {seconds:.1f} s")
+    if report.conflicts:
+        say(f"  {report.conflicts:,} prompts had the id of another prompt; they are kept apart as ID~HASH")
+    if report.quarantined:
+        say(f"  {report.quarantined:,} new rows or files in quarantine: promptscan sql \"select reason, count(*) from quarantine group by all\"")
+    for name in report.over_limit:
+        say(f"  {vis(name)}: more bad rows than --max-bad-rows allows (exit code {BAD_DATA})")
+
+
+def say_build(report: BuildReport) -> None:
+    """Say what each stage did."""
+    if not report.changed:
+        say(f"nothing new; generation {report.generation} stays live")
+        return
+    stages, seconds = report.stages, report.seconds
+    lines = {
+        "normalise": "{new_cleans:,} new clean texts",
+        "embed": "{texts:,} texts, {chunks:,} windows of long texts",
+        "index": "{rows:,} vectors, {recipe}, recall@10 {recall:.3f}",
+        "neighbours": "{texts:,} texts joined, {intersection:.3f} of the true neighbours",
+        "families": "{families:,} families ({born:,} new), {clustered:,} texts in them, {noise:,} in none",
+        "accounts": "{accounts:,} accounts, {pairs:,} family-account pairs",
+    }
+    for name, line in lines.items():
+        if name in stages:
+            say(f"{name}: {line.format(**stages[name])}, {seconds.get(name, 0.0):.1f} s")
+    say(f"generation {report.generation} is live")
