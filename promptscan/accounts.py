@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from promptscan.ingest.fields import text_literal
-from promptscan.sql import script
+from promptscan.sql import one, script
 from promptscan.store import Writer
 from promptscan.store.catalog import statements
 
@@ -47,6 +47,6 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
         for table, order in ORDER.items():
             target = text_literal(str(directory / f"{table}.parquet"))
             con.execute(f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)")
-        row = con.execute("SELECT (SELECT count(*) FROM new_account_stats), (SELECT count(*) FROM new_family_accounts)").fetchone()
-        meta["accounts"], meta["pairs"] = row or (0, 0)
+        counts = "SELECT (SELECT count(*) FROM new_account_stats), (SELECT count(*) FROM new_family_accounts)"
+        meta["accounts"], meta["pairs"] = one(con, counts)
     return AccountsStage(**meta)

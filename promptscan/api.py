@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from promptscan.config import Configured, Settings
 from promptscan.errors import UsageError
+from promptscan.sql import arrow, one
 from promptscan.types import Progress, silent
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Store:
             if len(parsed) != 1 or parsed[0].type not in allowed:
                 raise UsageError("sql reads only: wanted one SELECT (or DESCRIBE, SHOW, EXPLAIN)")
             try:
-                return con.execute(query).to_arrow_table()
+                return arrow(con, query)
             except duckdb.Error as error:
                 raise UsageError(f"the query failed: {_first_line(error)}") from None
 
@@ -259,7 +260,7 @@ def moment(con: Any, since: str | datetime) -> datetime:
         return since.astimezone(UTC).replace(tzinfo=None) if since.tzinfo else since
     age = SINCE.fullmatch(since.strip())
     if age:
-        newest = con.execute("SELECT max(ts) FROM prompts").fetchone()[0] or datetime.now(UTC).replace(tzinfo=None)
+        newest = one(con, "SELECT max(ts) FROM prompts")[0] or datetime.now(UTC).replace(tzinfo=None)
         try:
             return newest - int(age[1]) * UNITS[age[2]]
         except OverflowError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from promptscan.errors import BadDataError, UsageError
-from promptscan.sql import script
+from promptscan.sql import one, script
 
 if TYPE_CHECKING:
     from promptscan.api import Store
@@ -87,9 +87,7 @@ def evaluate(store: Store, truth: Path) -> Evaluation:
     table = _read(truth)
     with store.connect() as con:
         con.register("truth_rows", table)
-        total, found = con.execute(
-            "SELECT count(*), count(p.prompt_id) FROM truth_rows t LEFT JOIN prompts p USING (prompt_id)"
-        ).fetchone() or (0, 0)
+        total, found = one(con, "SELECT count(*), count(p.prompt_id) FROM truth_rows t LEFT JOIN prompts p USING (prompt_id)")
         if not found:
             raise BadDataError(f"{truth} shares no prompt_id with the store; ingest the log it belongs to first")
         con.execute("SET VARIABLE majority = ?", [MAJORITY])
@@ -97,7 +95,7 @@ def evaluate(store: Store, truth: Path) -> Evaluation:
             if statement:
                 con.execute(statement)
         scores = con.execute("FROM campaign_scores ORDER BY campaign_id").fetchall()
-        benign, inside, clustered = con.execute("FROM benign_scores").fetchone() or (0, 0.0, 0.0)
+        benign, inside, clustered = one(con, "FROM benign_scores")
         ari = _ari(con)
     return Evaluation(found, total - found, tuple(CampaignScore(*row) for row in scores), benign, inside, clustered, ari)
 
@@ -122,12 +120,13 @@ def _read(truth: Path) -> Any:
 def _ari(con: duckdb.DuckDBPyConnection) -> float | None:
     """Compute the adjusted Rand index from the contingency table, which is small where the prompts are many."""
     pairs = "coalesce(sum(n * (n - 1) / 2), 0)"
-    both, true, found, n = con.execute(
+    both, true, found, n = one(
+        con,
         f"SELECT (SELECT {pairs} FROM (SELECT count(*) AS n FROM judged_families GROUP BY true_family, found_family)), "
         f"(SELECT {pairs} FROM (SELECT count(*) AS n FROM judged_families GROUP BY true_family)), "
         f"(SELECT {pairs} FROM (SELECT count(*) AS n FROM judged_families GROUP BY found_family)), "
-        "(SELECT count(*) FROM judged_families)"
-    ).fetchone() or (0, 0, 0, 0)
+        "(SELECT count(*) FROM judged_families)",
+    )
     if n < 2:
         return None
     expected = true * found / (n * (n - 1) / 2)

@@ -105,7 +105,8 @@ def _exemplars(labels: IntArray, clustering: Clustering, vectors: Vectors, copie
     """Choose the exemplar nearest to the mean of the exemplars of each cluster; ties go to the lowest clean id."""
     chosen = []
     for label in range(int(labels.max(initial=-1)) + 1 - len(copies)):
-        rows = np.sort(clustering.exemplars_of(label).astype(np.int64))
+        starts = clustering.exemplar_indptr
+        rows = np.sort(clustering.exemplar_rows[starts[label] : starts[label + 1]].astype(np.int64))
         block = vectors.take(rows)
         chosen.append(int(rows[int(np.argmax(np.round(block @ block.mean(axis=0), 6)))]))
     return np.asarray([*chosen, *copies.tolist()], dtype=np.int64)

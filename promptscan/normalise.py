@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from promptscan.ingest.fields import text_literal
-from promptscan.sql import script
+from promptscan.sql import arrow, one, script
 from promptscan.store import Writer
 from promptscan.store.catalog import statements
 from promptscan.types import Progress, silent
@@ -106,7 +106,7 @@ def normalise(writer: Writer, *, progress: Progress = silent) -> NormaliseReport
             for table, order in (("cleans", "clean_id"), ("text_cleans", "text_id")):
                 target = text_literal(str(directory / f"{table}.parquet"))
                 con.execute(f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)")
-            meta["n_cleans"] = (con.execute("SELECT count(*) FROM new_cleans").fetchone() or (0,))[0]
+            meta["n_cleans"] = one(con, "SELECT count(*) FROM new_cleans")[0]
     finally:
         cleaned.unlink(missing_ok=True)
     return NormaliseReport(texts - done, int(meta["n_cleans"]))
@@ -139,7 +139,7 @@ def _batches(writer: Writer, first: int, end: int) -> Iterator[pa.Table]:
         for start in range(first, end, BATCH):
             stop = min(start + BATCH, end)
             query = "SELECT text_id, text FROM base_texts WHERE text_id >= $1 AND text_id < $2 ORDER BY text_id"
-            yield con.sql(query, params=[start, stop]).to_arrow_table()
+            yield arrow(con, query, [start, stop])
 
 
 def _clean_batch(table: pa.Table) -> pa.Table:

@@ -23,7 +23,7 @@ from promptscan.hits import Hit, Kind, SearchResult, explain
 from promptscan.index import VectorIndex
 from promptscan.normalise import clean_one
 from promptscan.rows import IndexedRows, indexed_rows
-from promptscan.sql import script
+from promptscan.sql import first, script
 from promptscan.store import Generation
 
 SAME = 0.985  # cosine from which on two hits are shown as one
@@ -111,11 +111,12 @@ class Searcher:
             UsageError: no prompt has this id.
         """
         with self._turn:
-            row = self.con.execute(
+            row = first(
+                self.con,
                 "SELECT clean_id, clean FROM base_prompts JOIN base_text_cleans USING (text_id) JOIN base_cleans USING (clean_id) "
                 "WHERE prompt_id = ? LIMIT 1",
                 [prompt_id],
-            ).fetchone()
+            )
         if row is None:
             raise UsageError(f"no prompt has the id {prompt_id!r}; `promptscan sql \"select prompt_id from prompts\"` lists them")
         return self.search_vectors(self._own_vectors([row[0]]), row[1], {"id": prompt_id}, **options)
@@ -127,11 +128,12 @@ class Searcher:
             UsageError: no family has this id.
         """
         with self._turn:
-            row = self.con.execute(
+            row = first(
+                self.con,
                 "SELECT clean_id, clean FROM base_family_names f JOIN base_text_cleans c ON c.text_id = f.exemplar_text_id "
                 "JOIN base_cleans USING (clean_id) WHERE family_id = ?",
                 [family_id],
-            ).fetchone()
+            )
         if row is None:
             raise UsageError(f"no family has the id {family_id!r}; `promptscan families` lists them")
         return self.search_vectors(self._own_vectors([row[0]]), row[1], {"family": family_id}, **options)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from promptscan.errors import UsageError
+from promptscan.sql import arrow, first
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +73,7 @@ def find(con: duckdb.DuckDBPyConnection, identifier: str) -> tuple[str, str]:
     named = re.fullmatch(rf"({'|'.join(LOOKUPS)}):(.+)", identifier, re.DOTALL)
     kinds, key = ([named[1]], named[2]) if named else (list(LOOKUPS), identifier)
     for kind in kinds:
-        row = con.execute(LOOKUPS[kind], [key]).fetchone()
+        row = first(con, LOOKUPS[kind], [key])
         if row is not None:
             return kind, str(row[0])
     raise UsageError(f"nothing in the store has the id {identifier!r}; `promptscan families` and `promptscan accounts` list ids")
@@ -82,5 +83,5 @@ def sections(con: duckdb.DuckDBPyConnection, kind: str, key: str) -> list[Sectio
     """Gather everything about one thing."""
     found: list[Any] = []
     for name, title, single, query in SECTIONS[kind]:
-        found.append(Section(name, title, single, con.execute(query, [key]).to_arrow_table()))
+        found.append(Section(name, title, single, arrow(con, query, [key])))
     return found

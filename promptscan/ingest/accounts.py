@@ -12,6 +12,7 @@ from promptscan.ingest.load import LedgerEntry, copy_parquet, ledger
 from promptscan.ingest.readers import UnreadableError, read
 from promptscan.ingest.sources import expand
 from promptscan.ingest.stage import entity_columns
+from promptscan.sql import one
 from promptscan.store import Writer, sha256_of
 
 
@@ -75,9 +76,9 @@ def ingest_accounts(writer: Writer, path: str, *, mapping: Sequence[str] = ()) -
                 con.execute(f"INSERT INTO account_rows BY NAME SELECT {', '.join(select)} FROM {block.relation}")
         except UnreadableError as error:
             raise BadDataError(f"accounts file {path} can't be read: {error}") from None
-        total, good = con.execute(
-            "SELECT count(*), count(*) FILTER (account_id <> '' AND NOT contains(account_id, chr(0))) FROM account_rows"
-        ).fetchone() or (0, 0)
+        total, good = one(
+            con, "SELECT count(*), count(*) FILTER (account_id <> '' AND NOT contains(account_id, chr(0))) FROM account_rows"
+        )
         con.execute("DELETE FROM account_rows WHERE account_id IS NULL OR account_id = '' OR contains(account_id, chr(0))")
         entry = LedgerEntry(source.name, size, digest, 0, "", digest[:32], rows + total, rows + total - good)
         meta = {"columns": {"accounts": columns}, "ledger": [asdict(entry)], "rows": good}

@@ -15,7 +15,7 @@ from promptscan.ingest.fields import parse_mapping, quote, text_literal
 from promptscan.ingest.readers import UnreadableError, read
 from promptscan.ingest.sources import Format, Source, expand
 from promptscan.ingest.stage import Staged, entity_columns, reject, stage_block
-from promptscan.sql import script
+from promptscan.sql import one, script
 from promptscan.store import Segment, Writer, sha256_of
 from promptscan.store.catalog import statements
 from promptscan.types import Progress, silent
@@ -215,9 +215,9 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
     con.execute("SET VARIABLE first_text = ?", [first_text])
     for statement in statements(script("ingest_keys")):
         con.execute(statement)
-    added, conflicts, new_texts = con.execute(
-        "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM fresh WHERE conflict), (SELECT count(*) FROM new_texts)"
-    ).fetchone() or (0, 0, 0)
+    added, conflicts, new_texts = one(
+        con, "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM fresh WHERE conflict), (SELECT count(*) FROM new_texts)"
+    )
     if not added:
         _ledger_only(writer, batch)
         return IngestReport(report.sources, 0, rows, 0, 0, quarantined, report.over_limit)
@@ -281,7 +281,7 @@ def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -
         "CREATE TEMP TABLE rejected AS "
         f"SELECT DISTINCT ON (row_key) * FROM ({' UNION ALL '.join(parts)}) ANTI JOIN base_quarantine USING (row_key)"
     )
-    count, key = con.execute("SELECT count(*), sha256(string_agg(row_key::VARCHAR, '' ORDER BY row_key)) FROM rejected").fetchone() or (0, "")
+    count, key = one(con, "SELECT count(*), sha256(string_agg(row_key::VARCHAR, '' ORDER BY row_key)) FROM rejected")
     if count:
         with writer.segment("quarantine", key=str(key), meta={"rows": count}) as directory:
             copy_parquet(con, "SELECT source, position, reason, sample, row_key FROM rejected ORDER BY source, try_cast(position AS BIGINT), row_key",

@@ -24,6 +24,7 @@ from promptscan.ingest.fields import (
     text_type,
 )
 from promptscan.ingest.readers import Block
+from promptscan.sql import one
 
 SAMPLE = 200  # characters of a rejected row kept for the quarantine
 MIN_TS, END_TS = "TIMESTAMP '1970-01-01'", "TIMESTAMP '10000-01-01'"
@@ -64,7 +65,7 @@ def stage_block(
         path = work / f"{part}.parquet"
         query = _projection(block, staged, source_no, source_id, mapping, max_chars)
         con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION lz4_raw)")
-        rows, bad = con.execute(f"SELECT count(*), count(reason) FROM {_file(path)}").fetchone() or (0, 0)
+        rows, bad = one(con, f"SELECT count(*), count(reason) FROM {_file(path)}")
         staged.files.append(path)
         staged.rows += rows
         if bad:

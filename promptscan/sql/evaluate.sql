@@ -12,7 +12,7 @@ CREATE TEMP TABLE owners AS
 SELECT found_family, campaign_id, n AS n_owned, n_all
 FROM (
   SELECT found_family, campaign_id, count(*) AS n, sum(count(*)) OVER (PARTITION BY found_family) AS n_all
-  FROM judged WHERE found_family IS NOT NULL GROUP BY ALL
+  FROM judged WHERE found_family IS NOT NULL GROUP BY found_family, campaign_id
 )
 WHERE campaign_id IS NOT NULL AND n >= getvariable('majority') * n_all
 QUALIFY row_number() OVER (PARTITION BY found_family ORDER BY n DESC, campaign_id) = 1;

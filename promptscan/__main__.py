@@ -1,0 +1,5 @@
+"""`python -m promptscan`."""
+
+from promptscan.cli import main
+
+main()
