@@ -74,9 +74,9 @@ def test_topics():
     assert set(expand("{@thing}", topic=1)) == {"oven"}
 
 
-def test_sweeps_enumerate_all_combinations_in_order():
+def test_sweeps_visit_every_combination_once_and_move_all_slots():
     made = expand("{colour#}-{vowel#}", sweep=("colour", "vowel"), n=40)
-    assert made[:5] == ["red-a", "green-a", "blue-a", "teal-a", "red-e"]
+    assert made[:5] == ["red-a", "green-e", "blue-i", "teal-o", "red-e"]
     assert len(set(made[:20])) == 20
     assert made[20:] == made[:20]
 
