@@ -10,6 +10,9 @@ traffic, since a campaign is a set of accounts. A family is the task a template 
 use the same capability share families. `label` is one of background, popular_template, vendor_app, relay, retry,
 campaign, campaign_cover.
 
+Variety: 6.3 % of the background texts of a default run have another one above 0.7 character-5-gram Jaccard (exact
+copies of what everybody types included; `tests/test_simulate_texts.py`), drawn from about 4,000 slot fillers.
+
 What it does not model: meaning (sentences are grammatical, not sensible, and no answer exists, so nothing reacts to
 one); obfuscation (homoglyphs, encodings, zero-width characters); campaigns that paraphrase every prompt with a
 model; conversations with earlier turns pasted in; images and files; seasons, outages and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,17 +40,20 @@ def ordinary_traffic(config: SimulationConfig, population: Population, writers: 
     vendor, relays, persons = (population.members(role) for role in (VENDOR, RELAY, PERSON))
     n_vendor = int(n * _VENDOR_SHARE) if vendor.size else 0
     n_relay = int(n * _RELAY_SHARE) if relays.size else 0
-    people = _people(
-        rng, config, writers, persons, population.interests[persons], population.language[persons],
-        population.zone[persons], n - n_vendor - n_relay, Label.BACKGROUND,
-    )  # fmt: skip
+    own = _Crowd(persons, population.interests[persons], population.language[persons], population.zone[persons])
     customers = np.repeat(relays, _CUSTOMERS)
-    languages = np.where(rng.random(customers.size) < 0.5, rng.integers(0, len(LANGUAGES), customers.size), 0)
-    relayed = _people(
-        rng, config, writers, customers, interests(rng, customers.size, writers.n_topics), languages.astype(np.int8),
-        rng.integers(-8, 10, customers.size), n_relay, Label.RELAY,
-    )  # fmt: skip
-    return [people, relayed, _vendor(rng, config, writers, vendor, n_vendor)]
+    foreign = np.where(rng.random(customers.size) < 0.5, rng.integers(0, len(LANGUAGES), customers.size), 0)
+    pooled = _Crowd(
+        customers,
+        interests(rng, customers.size, writers.n_topics),
+        foreign.astype(np.int8),
+        rng.integers(-8, 10, customers.size),
+    )
+    return [
+        _conversations(rng, config, writers, crowd=own, n=n - n_vendor - n_relay, label=Label.BACKGROUND),
+        _conversations(rng, config, writers, crowd=pooled, n=n_relay, label=Label.RELAY),
+        _vendor(rng, config, writers, vendor=vendor, n=n_vendor),
+    ]
 
 
 def everyday(
@@ -61,28 +64,37 @@ def everyday(
     return topic, writers.first_turn(population.language[account].astype(np.int64))
 
 
-def _people(
-    rng: np.random.Generator,
-    config: SimulationConfig,
-    writers: Writers,
-    account: NDArray[np.int64],
-    tastes: NDArray[np.int16],
-    language: NDArray[np.int8],
-    zone: NDArray[np.int64],
-    n: int,
-    label: Label,
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """People, all (people,); several may share an account.
+
+    Args:
+        account: int64, row of the population.
+        tastes: int16 (people, 4), topics.
+        language: int8, row of `LANGUAGES`.
+        zone: int64, hours east of UTC.
+    """
+
+    account: NDArray[np.int64]
+    tastes: NDArray[np.int16]
+    language: NDArray[np.int8]
+    zone: NDArray[np.int64]
+
+
+def _conversations(
+    rng: np.random.Generator, config: SimulationConfig, writers: Writers, *, crowd: _Crowd, n: int, label: Label
 ) -> Plan:
-    """Schedule n prompts of people; several people may share an account."""
-    counts = np.zeros(account.size, dtype=np.int64)
+    """Schedule n prompts of a crowd: openers, follow-ups, pasted public templates, retries."""
+    counts = np.zeros(crowd.account.size, dtype=np.int64)
     if n:
-        volume = rng.lognormal(0.0, _VOLUME_SPREAD, account.size)
+        volume = rng.lognormal(0.0, _VOLUME_SPREAD, counts.size)
         counts = rng.multinomial(n, volume / volume.sum())
-    turns = hold(rng, counts, zone, days=config.days, weekday=config.start.weekday())
+    turns = hold(rng, counts, crowd.zone, days=config.days, weekday=config.start.weekday())
     opener = np.flatnonzero(turns.first)
-    topic = _topics(rng, tastes[turns.person[opener]], writers.n_topics)[turns.session]
+    topic = _topics(rng, crowd.tastes[turns.person[opener]], writers.n_topics)[turns.session]
     strayed = rng.random(n) < _OFF_TOPIC
     topic[strayed] = rng.integers(0, writers.n_topics, int(strayed.sum()))
-    spoken = language[turns.person].astype(np.int64)
+    spoken = crowd.language[turns.person].astype(np.int64)
     spoken[(rng.random(turns.session.max(initial=-1) + 1) < _ENGLISH_ANYWAY)[turns.session]] = 0
     writer = writers.first_turn(spoken)
     follows = ~turns.first & (rng.random(n) < _FOLLOW_UP)
@@ -92,7 +104,7 @@ def _people(
     key = rng.integers(0, 1 << 63, n, dtype=np.uint64)
     retry = turns.origin != np.arange(n)
     made = plan(
-        account[turns.person].astype(np.int32), turns.ts, label, writer=writer[turns.origin], key=key[turns.origin],
+        crowd.account[turns.person].astype(np.int32), turns.ts, label, writer=writer[turns.origin], key=key[turns.origin],
         topic=topic[turns.origin], session=turns.session,
     )  # fmt: skip
     edit = np.where(retry & (rng.random(n) < _EDITED), rng.integers(1, writers.n_edits + 1, n), 0)
@@ -103,7 +115,7 @@ def _people(
 
 
 def _vendor(
-    rng: np.random.Generator, config: SimulationConfig, writers: Writers, vendor: NDArray[np.int64], n: int
+    rng: np.random.Generator, config: SimulationConfig, writers: Writers, *, vendor: NDArray[np.int64], n: int
 ) -> Plan:
     """Schedule the app: steady all day, a little more by day, each request its own session."""
     moment = rng.integers(0, config.days, n) * DAY + (rng.beta(2.2, 2.0, n) * DAY).astype(np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.simulate.background import everyday
-from promptscan.simulate.config import CampaignConfig, SimulationConfig
+from promptscan.simulate.config import SimulationConfig
 from promptscan.simulate.plan import DAY, Label, Plan, plan
 from promptscan.simulate.population import CAMPAIGN, Population
 from promptscan.simulate.sessions import HOUR
@@ -35,7 +35,7 @@ def campaign_traffic(config: SimulationConfig, population: Population, writers: 
     rng = np.random.default_rng([config.seed, 3, number])
     members = population.members(CAMPAIGN + number)
     first, stop = campaign.start_day, min(config.days, campaign.stop_day or config.days)
-    active = _active(rng, members.size, first, stop, config.days, campaign.replaced)
+    active = _active(rng, members.size, first=first, stop=stop, days=config.days, replaced=campaign.replaced)
     wanted = round(config.prompts * campaign.share / (1 - campaign.cover))
     load = _load(rng, active, wanted, campaign.rate_cap)
     slot, day = np.nonzero(load)
@@ -48,7 +48,7 @@ def campaign_traffic(config: SimulationConfig, population: Population, writers: 
     cover = rng.random(n) < campaign.cover
     account = members[who]
     topic, writer = everyday(rng, population, writers, account)
-    templates = writers.templates(campaign.capability, campaign.templates)
+    templates = writers.templates(campaign)
     kind = _template_of(rng, who, len(templates))
     writer[~cover] = np.array(templates, dtype=np.int64)[kind[~cover]]
     made = plan(
@@ -63,14 +63,8 @@ def campaign_traffic(config: SimulationConfig, population: Population, writers: 
     )
 
 
-def most_under_cap(campaign: CampaignConfig, accounts: int, days: int) -> int:
-    """Return the most prompts a campaign's accounts could send, were all active on every day."""
-    stop = min(days, campaign.stop_day or days)
-    return accounts * campaign.rate_cap * max(0, stop - campaign.start_day)
-
-
 def _active(
-    rng: np.random.Generator, accounts: int, first: int, stop: int, days: int, replaced: float
+    rng: np.random.Generator, accounts: int, *, first: int, stop: int, days: int, replaced: float
 ) -> NDArray[np.bool_]:
     """Say on which days each account sends, bool (accounts, days).
 

@@ -68,22 +68,21 @@ class CampaignConfig:
         if self.capability not in names:
             raise UsageError(f"{where}: capability: got {self.capability!r}, wanted one of {', '.join(names)}")
         if isinstance(self.accounts, float):
-            _number(
-                where, "accounts", self.accounts, 0.0, 0.9, "a count (integer) or a share of all accounts", above=True
-            )
+            what = "a count (integer) or a share of all accounts"
+            _number(where, "accounts", self.accounts, what, high=0.9, above=True)
         else:
             _integer(where, "accounts", self.accounts, 1, None)
-        _number(where, "share", self.share, 0.0, 0.5, "a share of all prompts", above=True)
+        _number(where, "share", self.share, "a share of all prompts", high=0.5, above=True)
         _integer(where, "templates", self.templates, 1, None)
         _integer(where, "start_day", self.start_day, 0, None)
         if self.stop_day is not None:
             _integer(where, "stop_day", self.stop_day, self.start_day + 1, None)
-        _number(where, "cover", self.cover, 0.0, 0.9, "a share of the accounts' traffic")
+        _number(where, "cover", self.cover, "a share of the accounts' traffic", high=0.9)
         _integer(where, "rate_cap", self.rate_cap, 1, HIGHEST_RATE_CAP)
         if not isinstance(self.pivot, bool):
             raise UsageError(f"{where}: pivot: got {self.pivot!r}, wanted true or false")
-        _number(where, "shared", self.shared, 0.0, 1.0, "a probability")
-        _number(where, "replaced", self.replaced, 0.0, 0.9, "a share of the accounts")
+        _number(where, "shared", self.shared, "a probability", high=1.0)
+        _number(where, "replaced", self.replaced, "a share of the accounts", high=0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ class SimulationConfig:
         if traffic > 0.9:
             raise UsageError(f"campaigns: shares with cover sum to {traffic:.2f}, wanted at most 0.9; lower some share")
         wanted = sum(self.campaign_accounts(campaign) for campaign in self.campaigns)
-        if wanted > 0.9 * self.accounts and wanted >= self.accounts:
+        if wanted >= self.accounts:
             raise UsageError(
                 f"campaigns: want {wanted} accounts of {self.accounts}, wanted fewer so that ordinary users are left; "
                 "raise accounts or lower the campaigns' accounts"
@@ -226,7 +225,9 @@ def _integer(where: str, key: str, value: object, low: int, high: int | None) ->
         raise UsageError(f"{where}: {key}: got {value!r}, wanted {wanted}")
 
 
-def _number(where: str, key: str, value: object, low: float, high: float, what: str, *, above: bool = False) -> None:
+def _number(
+    where: str, key: str, value: object, what: str, *, low: float = 0.0, high: float, above: bool = False
+) -> None:
     bounds = f"{'above' if above else 'from'} {low:g} to {high:g}"
     usable = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not usable or not (low <= float(value) <= high) or (above and value == low):  # type: ignore[arg-type]

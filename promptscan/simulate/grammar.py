@@ -170,8 +170,13 @@ class Swept:
         return self.rule.children()
 
     def ask(self, rows: Rows, texts: Texts) -> tuple[list[Request], Finish]:
-        """Read the digit of the position."""
-        digit = (texts.sweep[rows.text] // self.stride) % len(self.rule.alternatives)
+        """Read the digit of the position.
+
+        The slower digits are shifted by the faster ones: still every combination once, but all slots move from
+        one prompt to the next.
+        """
+        position = texts.sweep[rows.text]
+        digit = (position // self.stride + position % self.stride) % len(self.rule.alternatives)
         return self.rule.chosen(digit, Rows(mix(texts.keys[rows.text], self.salt), rows.text))
 
 

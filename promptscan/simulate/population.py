@@ -86,7 +86,7 @@ def people(config: SimulationConfig, topics: int) -> Population:
     mail[in_org] = [_organisation_mail(key) for key in org[in_org].tolist()]
     # A country has a few dozen networks of very unequal size, a network many prefixes.
     asn = 3_000 + country.astype(np.int64) * 900 + np.minimum(rng.zipf(1.6, n), 60)
-    addresses = ((asn * 2_654_435_761 % 180 + 20) << 24)[:, None] + rng.integers(1 << 16, 1 << 24, (n, _ADDRESSES))
+    addresses = ((asn * 2_654_435_761 % 181 + 20) << 24)[:, None] + rng.integers(1 << 16, 1 << 24, (n, _ADDRESSES))
     addresses = np.where(rng.random(n)[:, None] < 0.4, addresses[:, :1], addresses)
     population = Population(
         role=_roles(rng, config),

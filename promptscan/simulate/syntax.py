@@ -53,8 +53,14 @@ class Grammar:
         self._salts = {name: _STICKY_SALT + number for number, name in enumerate(rules)}
         self._topics = {name: _topical(lists) for name, lists in topics.items()}
         self._rules = {name: Choice() for name in rules}
+        self._fixed = {text for texts in rules.values() for text in texts if "{" not in text}
+        self._fixed |= {word for lists in topics.values() for words in lists for word in words}
         for name, alternatives in rules.items():
             self._set(self._rules[name], list(alternatives), {})
+
+    def fillers(self) -> frozenset[str]:
+        """Return the words and phrases that fill slots, without those made of others."""
+        return frozenset(self._fixed)
 
     def size(self, rule: str) -> int:
         """Return the number of alternatives of a rule."""

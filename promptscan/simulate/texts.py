@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.errors import UsageError
+from promptscan.simulate.config import CampaignConfig
 from promptscan.simulate.draws import mix, pick, uniform
 from promptscan.simulate.grammar import Node, Press, Rows, Strings, Texts
 from promptscan.simulate.plan import Label, Plan
@@ -23,6 +24,7 @@ _PERSONAL = (Label.BACKGROUND, Label.RELAY, Label.RETRY, Label.CAMPAIGN_COVER)
 _LOWER_CASE, _NO_STOP, _TYPO = 0.16, 0.25, 0.05
 N_EDITS = 5
 _TEXT_SALT = 7
+_STOPS = ".?!\u3002\uff1f\uff01"  # the last three as Chinese and Japanese write them
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,19 @@ class Writers:
         weight = 1.0 / np.arange(1, len(self.popular_writers) + 1) ** 0.8
         return rng.choice(np.array(self.popular_writers, dtype=np.int64), n, p=weight / weight.sum())
 
-    def templates(self, capability: str, count: int) -> list[int]:
-        """Return the writers of a capability's first templates.
+    def templates(self, campaign: CampaignConfig) -> list[int]:
+        """Return the writers of a campaign: its capability's first templates.
 
         Raises:
             UsageError: the capability has fewer templates.
         """
-        known = self.capabilities[capability]
-        if count > len(known):
-            raise UsageError(f"templates: got {count}, wanted at most the {len(known)} that {capability!r} has")
-        return known[:count]
+        known = self.capabilities[campaign.capability]
+        if campaign.templates > len(known):
+            raise UsageError(
+                f"campaign {campaign.name!r}: templates: got {campaign.templates}, "
+                f"wanted at most the {len(known)} of {campaign.capability}"
+            )
+        return known[: campaign.templates]
 
     def write(self, batch: Plan) -> list[str]:
         """Word a batch: one text per row, a function of the row alone."""
@@ -150,7 +155,7 @@ def _personalise(texts: Strings, batch: Plan) -> None:
         if len(texts[row]) < 400:
             texts[row] = texts[row].lower()
     for row in np.flatnonzero(own & (uniform(mix(batch.account.astype(np.uint64), 53)) < _NO_STOP)).tolist():
-        texts[row] = texts[row].rstrip(".?!。？！")
+        texts[row] = texts[row].rstrip(_STOPS)
     slips = np.flatnonzero(own & (uniform(luck) < _TYPO))
     _swap_letters(texts, slips, luck[slips])
 
