@@ -87,7 +87,7 @@ class Graph:
             near = columns < k
             neighbours[rows[near], columns[near]] = delta.indices[near]
             distances[rows[near], columns[near]] = delta.distances[near]
-            _lay_over(neighbours, distances, delta)
+            lay_over(neighbours, distances, delta.reverse_source, delta.reverse_target, delta.reverse_distance)
         return cls(neighbours, distances)
 
     def edges(self) -> tuple[Int32, Int32, Float32]:
@@ -96,9 +96,17 @@ class Graph:
         return source.astype(np.int32), self.neighbours[source, column], self.distances[source, column]
 
 
-def _lay_over(neighbours: Int32, distances: Float32, delta: GraphDelta) -> None:
-    """Merge the reverse edges of one delta into the rows of the old texts they belong to, keeping the k nearest."""
-    sources, starts, counts = np.unique(delta.reverse_source, return_index=True, return_counts=True)
+def lay_over(neighbours: Int32, distances: Float32, source: Int32, target: Int32, distance: Float32) -> None:
+    """Merge further edges into the rows they start from, in place, keeping the k nearest of each row.
+
+    Args:
+        neighbours: int32 (n, k), changed.
+        distances: float32 (n, k), changed.
+        source: int32 (r,), sorted.
+        target: int32 (r,), not yet a neighbour of its source.
+        distance: float32 (r,), chord.
+    """
+    sources, starts, counts = np.unique(source, return_index=True, return_counts=True)
     if not len(sources):
         return
     k, widest = neighbours.shape[1], int(counts.max())
@@ -111,9 +119,9 @@ def _lay_over(neighbours: Int32, distances: Float32, delta: GraphDelta) -> None:
         targets[:, :k], chords[:, :k] = neighbours[rows], distances[rows]
         place = np.repeat(np.arange(len(rows)), many)
         column = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
-        source = np.repeat(begin, many) + column
-        targets[place, k + column] = delta.reverse_target[source]
-        chords[place, k + column] = delta.reverse_distance[source]
+        edge = np.repeat(begin, many) + column
+        targets[place, k + column] = target[edge]
+        chords[place, k + column] = distance[edge]
         neighbours[rows], distances[rows] = nearest(targets, chords, k)
 
 
