@@ -49,7 +49,7 @@ POOL_WINDOWS = 4096
 
 @dataclass(frozen=True)
 class EncoderId:
-    """What a store records of its encoder; two encoders with one digest give the same vectors.
+    """What a store records of its encoder; encoders of one digest give the same vectors, up to their device's rounding.
 
     Attributes:
         name: what was asked for: `static`, `minilm`, a path or a hub name.
@@ -240,7 +240,7 @@ def load_encoder(name: str = "static", *, device: str | None = None) -> Encoder:
     if name == "static":
         return _load_static()
     folder = minilm_folder() if name == "minilm" else find_model(name)
-    return _load_transformer(name, folder, device)
+    return _load_folder(name, folder, device)
 
 
 def _load_static() -> StaticEncoder:
@@ -255,7 +255,7 @@ def _load_static() -> StaticEncoder:
     return StaticEncoder(identity, tokenizer, weights)
 
 
-def _load_transformer(name: str, folder: Path, device: str | None) -> TransformerEncoder:
+def _load_folder(name: str, folder: Path, device: str | None) -> Encoder:
     """Return the model of a folder, in the fastest arithmetic that its device does well."""
     digest = folder_digest(folder)
     with quiet():
@@ -269,24 +269,24 @@ def _load_transformer(name: str, folder: Path, device: str | None) -> Transforme
                 device=device,
                 trust_remote_code=False,
                 local_files_only=True,
-                model_kwargs={"use_safetensors": True, "dtype": _dtype(device)},
-            )
-            backend = model.tokenizer.backend_tokenizer
+                model_kwargs={"use_safetensors": True},
+            ).eval()
+            tokenizer = Tokenizer.from_str(_backend(model).to_str())
         except Exception as error:  # any of torch, transformers and sentence-transformers, each with its own tree
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise PromptscanError(f"encoder {name!r}: {folder} cannot be loaded ({reason[0]})") from error
-    tokenizer = Tokenizer.from_str(backend.to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    if hasattr(model[0], "embedding"):
+        return _static_from(name, digest, model, tokenizer)
     prefix, suffix = _special_tokens(tokenizer)
     limit = min(model.max_seq_length or MAX_WINDOW, MAX_WINDOW)
     window = limit - len(prefix) - len(suffix)
-    identity = EncoderId(name, _digest({"model": digest}, window), int(model.get_embedding_dimension()))
     return TransformerEncoder(
-        identity,
+        EncoderId(name, _digest({"model": digest}, window), int(model.get_embedding_dimension())),
         make_visible(tokenizer),
         window,
-        model.eval(),
+        model.to(_dtype(device)),
         prefix,
         suffix,
         model.tokenizer.pad_token_id or 0,
@@ -294,9 +294,24 @@ def _load_transformer(name: str, folder: Path, device: str | None) -> Transforme
     )
 
 
+def _static_from(name: str, digest: str, model: Any, tokenizer: Tokenizer) -> StaticEncoder:
+    """Return a sentence-transformers model that is a `StaticEmbedding`, perhaps followed by a normalisation."""
+    others = [type(module).__name__ for module in list(model)[1:] if type(module).__name__ != "Normalize"]
+    if others:
+        raise PromptscanError(f"encoder {name!r}: {', '.join(others)} after a StaticEmbedding is not supported")
+    weights: NDArray[np.float32] = model[0].embedding.weight.detach().float().cpu().numpy()
+    identity = EncoderId(name, _digest({"model": digest}, STATIC_WINDOW), weights.shape[1])
+    return StaticEncoder(identity, make_visible(tokenizer), weights)
+
+
 def _digest(digests: dict[str, str], window: int) -> str:
     """Return the digest of an encoder: its files and how texts are cut for it."""
     return combined_digest({**digests, "window": sha256(f"{window} {window // OVERLAP} {MAX_RUN}".encode())})
+
+
+def _backend(model: Any) -> Tokenizer:
+    """Return the fast tokenizer of a sentence-transformers model."""
+    return model.tokenizer if isinstance(model.tokenizer, Tokenizer) else model.tokenizer.backend_tokenizer
 
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -307,10 +322,15 @@ def _special_tokens(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, .
     return tuple(full[:start]), tuple(full[start + len(plain) :])
 
 
-def _dtype(device: str) -> str:
-    """Return the torch type to run a transformer in."""
+def _dtype(device: str) -> Any:
+    """Return the torch type to run a transformer in: 16 bits where the device computes in them.
+
+    On a CPU that does, bfloat16 was 1.6 times as fast with a cosine error under 1e-4 (docs/decisions/002-encoders.md).
+    """
     import torch
 
     if device.startswith("cuda"):
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-    return "float32"
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    native = device == "cpu" and (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return torch.bfloat16 if native else torch.float32
