@@ -1,8 +1,8 @@
 """promptscan: prompts like this, and who sent them.
 
-    import promptscan
-    store = promptscan.open("indexes/default")
-    hits = store.search("Write a proof-of-concept for ...", k=20, where="ts >= now() - interval 7 day")
+import promptscan
+store = promptscan.open("indexes/default")
+hits = store.search("Write a proof-of-concept for ...", k=20, where="ts >= now() - interval 7 day")
 """
 
 from promptscan.api import ScanReport, Store, scan

@@ -46,7 +46,9 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
             con.execute(statement)
         for table, order in ORDER.items():
             target = text_literal(str(directory / f"{table}.parquet"))
-            con.execute(f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)")
+            con.execute(
+                f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
+            )
         counts = "SELECT (SELECT count(*) FROM new_account_stats), (SELECT count(*) FROM new_family_accounts)"
         meta["accounts"], meta["pairs"] = one(con, counts)
     return AccountsStage(**meta)

@@ -76,7 +76,12 @@ class Store:
         self._generation.close()
 
     def search(
-        self, text: str | None = None, *, id: str | None = None, family: str | None = None, **options: Any  # noqa: A002 - the contract's name
+        self,
+        text: str | None = None,
+        *,
+        id: str | None = None,
+        family: str | None = None,
+        **options: Any,
     ) -> SearchResult:
         """Find prompts like a text, like a prompt of the store, or like a family's exemplar.
 
@@ -268,7 +273,9 @@ def moment(con: Any, since: str | datetime) -> datetime:
     try:
         return moment(con, datetime.fromisoformat(since))
     except ValueError:
-        raise UsageError(f"--since {since!r} is not usable; wanted a date such as 2026-01-31, or an age such as 12h, 7d, 2w") from None
+        raise UsageError(
+            f"--since {since!r} is not usable; wanted a date such as 2026-01-31, or an age such as 12h, 7d, 2w"
+        ) from None
 
 
 def _order(sort: str, columns: Sequence[str]) -> str:

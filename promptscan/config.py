@@ -106,7 +106,8 @@ def _with(settings: Settings, name: str, value: Any, origin: str) -> Settings:
         converted = wanted(value)
     except (TypeError, ValueError):
         raise UsageError(f"{origin}: {name} = {value!r} is not usable; wanted {wanted.__name__}") from None
-    return replace(settings, **{name: converted})
+    changed: dict[str, Any] = {name: converted}
+    return replace(settings, **changed)
 
 
 def _checked(settings: Settings, origins: Mapping[str, str]) -> Settings:

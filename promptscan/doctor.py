@@ -35,7 +35,11 @@ def _libraries() -> Finding:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
-    return Finding("libraries", not missing, f"missing: {', '.join(missing)}; run `pip install promptscan`" if missing else ", ".join(found))
+    return Finding(
+        "libraries",
+        not missing,
+        f"missing: {', '.join(missing)}; run `pip install promptscan`" if missing else ", ".join(found),
+    )
 
 
 def _processor() -> Finding:
@@ -57,7 +61,9 @@ def _disk(store: Path) -> Finding:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    return Finding("disk", free >= LOW_DISK, f"{free / (1 << 30):.1f} GiB free at {place}; a million prompts want 2 GiB")
+    return Finding(
+        "disk", free >= LOW_DISK, f"{free / (1 << 30):.1f} GiB free at {place}; a million prompts want 2 GiB"
+    )
 
 
 def _encoder(settings: Settings) -> Finding:
@@ -68,7 +74,11 @@ def _encoder(settings: Settings) -> Finding:
     except PromptscanError as error:
         return Finding("encoder", False, str(error))
     identity = encoder.identity
-    return Finding("encoder", True, f"{identity.name}, {identity.dim} dimensions, windows of {encoder.window} tokens, digest {identity.digest[:12]}")
+    return Finding(
+        "encoder",
+        True,
+        f"{identity.name}, {identity.dim} dimensions, windows of {encoder.window} tokens, digest {identity.digest[:12]}",
+    )
 
 
 def _store(root: Path) -> Finding:
@@ -81,6 +91,8 @@ def _store(root: Path) -> Finding:
             manifest = generation.manifest
             prompts = sum(int(segment.meta["n_prompts"]) for segment in manifest.of_kind("prompts"))
             encoder = manifest.encoder.name if manifest.encoder else "none yet"
-            return Finding("store", True, f"{root}: generation {manifest.generation}, {prompts:,} prompts, encoder {encoder}")
+            return Finding(
+                "store", True, f"{root}: generation {manifest.generation}, {prompts:,} prompts, encoder {encoder}"
+            )
     except PromptscanError as error:
         return Finding("store", False, str(error))

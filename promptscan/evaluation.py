@@ -87,7 +87,9 @@ def evaluate(store: Store, truth: Path) -> Evaluation:
     table = _read(truth)
     with store.connect() as con:
         con.register("truth_rows", table)
-        total, found = one(con, "SELECT count(*), count(p.prompt_id) FROM truth_rows t LEFT JOIN prompts p USING (prompt_id)")
+        total, found = one(
+            con, "SELECT count(*), count(p.prompt_id) FROM truth_rows t LEFT JOIN prompts p USING (prompt_id)"
+        )
         if not found:
             raise BadDataError(f"{truth} shares no prompt_id with the store; ingest the log it belongs to first")
         con.execute("SET VARIABLE majority = ?", [MAJORITY])
@@ -97,7 +99,9 @@ def evaluate(store: Store, truth: Path) -> Evaluation:
         scores = con.execute("FROM campaign_scores ORDER BY campaign_id").fetchall()
         benign, inside, clustered = one(con, "FROM benign_scores")
         ari = _ari(con)
-    return Evaluation(found, total - found, tuple(CampaignScore(*row) for row in scores), benign, inside, clustered, ari)
+    return Evaluation(
+        found, total - found, tuple(CampaignScore(*row) for row in scores), benign, inside, clustered, ari
+    )
 
 
 def _read(truth: Path) -> Any:
@@ -110,7 +114,9 @@ def _read(truth: Path) -> Any:
         raise BadDataError(f"{truth} is no readable Parquet file ({str(error).splitlines()[0][:120]})") from None
     missing = {"prompt_id", "campaign_id"} - set(table.column_names)
     if missing:
-        raise BadDataError(f"{truth} lacks {', '.join(sorted(missing))}; wanted prompt_id, campaign_id, and optionally family_id, label")
+        raise BadDataError(
+            f"{truth} lacks {', '.join(sorted(missing))}; wanted prompt_id, campaign_id, and optionally family_id, label"
+        )
     for name in ("family_id", "label"):
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))

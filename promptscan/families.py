@@ -62,21 +62,29 @@ def find_families(
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
         with writer.segment("families", key=unique, meta={"families": len(naming.names), "key": key}) as directory:
             kinds = ["cluster"] * (len(naming.names) - len(copies)) + ["copies"] * len(copies)
-            _write(con, directory / "family_names.parquet", {
-                "family_id": pa.array(naming.names, pa.string()),
-                "label": pa.array([text[:LABEL] for text in texts], pa.string()),
-                "exemplar_text_id": _text_ids(con, exemplars),
-                "reuse": pa.array(reuses, pa.float64()),
-                "kind": pa.array(kinds, pa.string()),
-            })
+            _write(
+                con,
+                directory / "family_names.parquet",
+                {
+                    "family_id": pa.array(naming.names, pa.string()),
+                    "label": pa.array([text[:LABEL] for text in texts], pa.string()),
+                    "exemplar_text_id": _text_ids(con, exemplars),
+                    "reuse": pa.array(reuses, pa.float64()),
+                    "kind": pa.array(kinds, pa.string()),
+                },
+            )
             members = np.flatnonzero(labels >= 0)
             probability = clustering.probabilities.astype(np.float64)
             probability[copies] = 1.0
-            _write(con, directory / "members.parquet", {
-                "clean_id": pa.array(members),
-                "family_id": pa.array(naming.names, pa.string()).take(pa.array(labels[members])),
-                "probability": pa.array(probability[members]),
-            })
+            _write(
+                con,
+                directory / "members.parquet",
+                {
+                    "clean_id": pa.array(members),
+                    "family_id": pa.array(naming.names, pa.string()).take(pa.array(labels[members])),
+                    "probability": pa.array(probability[members]),
+                },
+            )
             _write(con, directory / "family_events.parquet", events)
     born = sum(event.event == "born" for event in naming.events)
     return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born)
@@ -91,7 +99,10 @@ def _copies(labels: IntArray, weights: dict[str, Any], min_copies: int) -> IntAr
 
 def _former(con: duckdb.DuckDBPyConnection, n: int) -> tuple[IntArray, list[str]]:
     """Return each clean text's family in the last build, by index into the sorted list of their ids."""
-    names = [row[0] for row in con.execute("SELECT family_id FROM base_family_names ORDER BY family_id[3:]::BIGINT").fetchall()]
+    names = [
+        row[0]
+        for row in con.execute("SELECT family_id FROM base_family_names ORDER BY family_id[3:]::BIGINT").fetchall()
+    ]
     members = con.execute("SELECT clean_id, family_id FROM base_members").fetchnumpy()
     former = np.full(n, -1, dtype=np.int64)
     if names and len(members["clean_id"]):
@@ -146,7 +157,9 @@ def _text_ids(con: duckdb.DuckDBPyConnection, cleans: IntArray) -> pa.Array:
 
 def _events(con: duckdb.DuckDBPyConnection, naming: Naming, run_id: str, now: str) -> dict[str, pa.Array]:
     """Append this build's events to those on record."""
-    before = con.sql("SELECT run_id, strftime(ts, '%Y-%m-%dT%H:%M:%S') AS ts, family_id, event, other_family_id FROM base_family_events").to_arrow_table()
+    before = con.sql(
+        "SELECT run_id, strftime(ts, '%Y-%m-%dT%H:%M:%S') AS ts, family_id, event, other_family_id FROM base_family_events"
+    ).to_arrow_table()
     columns: dict[str, Sequence[Any]] = {
         "run_id": [run_id] * len(naming.events),
         "ts": [now] * len(naming.events),
@@ -154,12 +167,17 @@ def _events(con: duckdb.DuckDBPyConnection, naming: Naming, run_id: str, now: st
         "event": [event.event.value for event in naming.events],
         "other_family_id": [event.other for event in naming.events],
     }
-    merged = {name: pa.concat_arrays([*before[name].chunks, pa.array(values, pa.string())]) for name, values in columns.items()}
+    merged = {
+        name: pa.concat_arrays([*before[name].chunks, pa.array(values, pa.string())])
+        for name, values in columns.items()
+    }
     merged["ts"] = merged["ts"].cast(pa.timestamp("us"))
     return merged
 
 
 def _write(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, pa.Array]) -> None:
     con.register("rows_to_write", pa.table(columns))
-    con.execute(f"COPY (FROM rows_to_write) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)")
+    con.execute(
+        f"COPY (FROM rows_to_write) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
+    )
     con.unregister("rows_to_write")

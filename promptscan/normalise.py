@@ -7,8 +7,8 @@ shown as they were sent. (The aggressive match key of the lexical view belongs h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,9 @@ def clean(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
     hidden = pc.match_substring_regex(texts, f"[{INVISIBLE}]")
     visible = _where(hidden, texts, lambda some: pc.replace_substring_regex(some, f"[{INVISIBLE}]+", ""))
     before, after = pc.utf8_length(texts), pc.utf8_length(visible)
-    obfuscation = pc.divide(pc.subtract(before, after).cast(pa.float64()), pc.max_element_wise(before, 1).cast(pa.float64()))
+    obfuscation = pc.divide(
+        pc.subtract(before, after).cast(pa.float64()), pc.max_element_wise(before, 1).cast(pa.float64())
+    )
     folded = _where(pc.invert(pc.string_is_ascii(visible)), visible, lambda some: pc.utf8_normalize(some, "NFKC"))
     untidy = pc.match_substring_regex(folded, f"[{SPACES}]|  ")
     squeezed = _where(untidy, folded, lambda some: pc.replace_substring_regex(some, UNTIDY, " "))
@@ -70,11 +72,11 @@ def clean_one(text: str) -> str:
     return str(clean(pa.array([text], pa.large_string()))[0][0].as_py())
 
 
-def _where(mask: pa.Array, texts: pa.Array, change: object) -> pa.Array:
+def _where(mask: pa.Array, texts: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Array:
     """Apply an expensive change to the texts of a mask only."""
     if not pc.any(mask).as_py():
         return texts
-    changed = change(texts.filter(mask))  # type: ignore[operator]
+    changed = change(texts.filter(mask))
     return pc.replace_with_mask(texts, mask, changed)
 
 
@@ -105,7 +107,9 @@ def normalise(writer: Writer, *, progress: Progress = silent) -> NormaliseReport
                 con.execute(statement)
             for table, order in (("cleans", "clean_id"), ("text_cleans", "text_id")):
                 target = text_literal(str(directory / f"{table}.parquet"))
-                con.execute(f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)")
+                con.execute(
+                    f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
+                )
             meta["n_cleans"] = one(con, "SELECT count(*) FROM new_cleans")[0]
     finally:
         cleaned.unlink(missing_ok=True)
@@ -123,11 +127,13 @@ def _write_cleaned(writer: Writer, first: int, end: int, path: Path, progress: P
             progress("normalise", done, end - first)
 
 
-def pool_map(pool: ThreadPoolExecutor, work: object, items: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def pool_map(
+    pool: ThreadPoolExecutor, work: Callable[[pa.Table], pa.Table], items: Iterator[pa.Table]
+) -> Iterator[pa.Table]:
     """Map in order with at most three items in flight, so that memory does not follow the number of items."""
-    waiting = []
+    waiting: list[Future[pa.Table]] = []
     for item in items:
-        waiting.append(pool.submit(work, item))  # type: ignore[arg-type]
+        waiting.append(pool.submit(work, item))
         if len(waiting) == 3:
             yield waiting.pop(0).result()
     for future in waiting:

@@ -106,7 +106,32 @@ def _events(
     new_sizes: NDArray[np.int64],
     former_names: Sequence[str],
 ) -> list[FamilyEvent]:
-    """Explain each name: the first (largest) overlap of an unmatched side says where it came from or went."""
+    """Explain each name."""
+    came_from, went_to = _nearest_relatives(pairs, heir, parent, old_sizes, new_sizes)
+    events = []
+    for cluster, name in enumerate(names):
+        if cluster in came_from:
+            events.append(FamilyEvent(name, Event.SPLIT, former_names[came_from[cluster]]))
+        elif cluster not in parent:
+            events.append(FamilyEvent(name, Event.BORN))
+        elif new_sizes[cluster] >= GROWN * old_sizes[parent[cluster]]:
+            events.append(FamilyEvent(name, Event.GROWN))
+    for old, name in enumerate(former_names):
+        if old in went_to:
+            events.append(FamilyEvent(name, Event.MERGED, names[went_to[old]]))
+        elif old not in heir:
+            events.append(FamilyEvent(name, Event.DORMANT))
+    return sorted(events, key=lambda event: (int(event.family_id[2:]), event.event))
+
+
+def _nearest_relatives(
+    pairs: NDArray[np.int64],
+    heir: dict[int, int],
+    parent: dict[int, int],
+    old_sizes: NDArray[np.int64],
+    new_sizes: NDArray[np.int64],
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Tell where new clusters without a name came from, and where old families without an heir went."""
     came_from: dict[int, int] = {}
     went_to: dict[int, int] = {}
     for old, new, shared in pairs.tolist():
@@ -114,18 +139,4 @@ def _events(
             came_from[new] = old
         if old not in heir and old not in went_to and shared >= CARRY * old_sizes[old]:
             went_to[old] = new
-    events = []
-    for cluster, name in enumerate(names):
-        if cluster in parent:
-            if new_sizes[cluster] >= GROWN * old_sizes[parent[cluster]]:
-                events.append(FamilyEvent(name, Event.GROWN))
-        elif cluster in came_from:
-            events.append(FamilyEvent(name, Event.SPLIT, former_names[came_from[cluster]]))
-        else:
-            events.append(FamilyEvent(name, Event.BORN))
-    for old, name in enumerate(former_names):
-        if old in went_to:
-            events.append(FamilyEvent(name, Event.MERGED, names[went_to[old]]))
-        elif old not in heir:
-            events.append(FamilyEvent(name, Event.DORMANT))
-    return sorted(events, key=lambda event: (int(event.family_id[2:]), event.event))
+    return came_from, went_to

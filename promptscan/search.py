@@ -118,7 +118,9 @@ class Searcher:
                 [prompt_id],
             )
         if row is None:
-            raise UsageError(f"no prompt has the id {prompt_id!r}; `promptscan sql \"select prompt_id from prompts\"` lists them")
+            raise UsageError(
+                f'no prompt has the id {prompt_id!r}; `promptscan sql "select prompt_id from prompts"` lists them'
+            )
         return self.search_vectors(self._own_vectors([row[0]]), row[1], {"id": prompt_id}, **options)
 
     def by_family(self, family_id: str, **options: Any) -> SearchResult:
@@ -189,7 +191,9 @@ class Searcher:
         self.con.execute("DROP TABLE IF EXISTS matching")
         relation.project("prompt_id, text_id, account_id, ts, clean_id").create("matching")
         try:
-            found = self.con.execute("SELECT DISTINCT clean_id FROM matching WHERE clean_id IS NOT NULL ORDER BY clean_id").fetchnumpy()
+            found = self.con.execute(
+                "SELECT DISTINCT clean_id FROM matching WHERE clean_id IS NOT NULL ORDER BY clean_id"
+            ).fetchnumpy()
             yield "matching", np.asarray(found["clean_id"], dtype=np.int64)
         finally:
             self.con.execute("DROP TABLE IF EXISTS matching")
@@ -215,11 +219,14 @@ class Searcher:
         """Score every row exactly; nothing at or above the threshold is missed below the limit."""
         row_filter = None if allowed is None else self._rows_of(allowed)
         parts = [
-            range_search(one, threshold, vectors=self.rows.vectors, allowed=row_filter, limit=4 * MAX_HITS) for one in queries
+            range_search(one, threshold, vectors=self.rows.vectors, allowed=row_filter, limit=4 * MAX_HITS)
+            for one in queries
         ]
         found = self._unique(np.concatenate([p.rows for p in parts]), np.concatenate([p.scores for p in parts]))
         cut = any(part.truncated for part in parts) or len(found.clean_ids) > MAX_HITS
-        groups = [[(int(c), float(s))] for c, s in zip(found.clean_ids[:MAX_HITS], found.scores[:MAX_HITS], strict=True)]
+        groups = [
+            [(int(c), float(s))] for c, s in zip(found.clean_ids[:MAX_HITS], found.scores[:MAX_HITS], strict=True)
+        ]
         return self._describe(groups, cleaned, prompts), cut, True
 
     def _candidates(self, queries: Float32, fetch: int, allowed: Int64 | None) -> _Candidates:
@@ -257,14 +264,19 @@ class Searcher:
     def _describe(self, groups: Sequence[Sequence[tuple[int, float]]], cleaned: str, prompts: str) -> list[Hit]:
         """Join groups of clean texts with their texts, prompts, accounts and families."""
         pairs = [(head[0][0], clean) for head in groups for clean, _ in head]
-        wanted = pa.table({"head": pa.array([p[0] for p in pairs], pa.int64()), "clean_id": pa.array([p[1] for p in pairs], pa.int64())})
+        wanted = pa.table(
+            {
+                "head": pa.array([p[0] for p in pairs], pa.int64()),
+                "clean_id": pa.array([p[1] for p in pairs], pa.int64()),
+            }
+        )
         self.con.register("wanted", wanted)
         try:
             rows = self.con.execute(script("search_hits").replace("/* prompts */", prompts)).fetchall()
         finally:
             self.con.unregister("wanted")
         by_head = {row[0]: row[1:] for row in rows}
-        hits = []
+        hits: list[Hit] = []
         for group in groups:
             clean_id, score = group[0]
             row = by_head.get(clean_id)
@@ -300,7 +312,9 @@ def filtered(
         return relation.filter(duckdb.SQLExpression(where))
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0][:200]
-        raise UsageError(f"--where {where!r} is not usable: {reason}; columns are {', '.join(relation.columns)}") from None
+        raise UsageError(
+            f"--where {where!r} is not usable: {reason}; columns are {', '.join(relation.columns)}"
+        ) from None
 
 
 def _spread(n: int, size: int) -> Int64:
@@ -310,6 +324,18 @@ def _spread(n: int, size: int) -> Int64:
 def _hit(rank: int, score: float, kind: Kind, collapsed: int, facts: list[Any]) -> Hit:
     prompt_id, text_id, text, account_id, ts, n_prompts, n_accounts, template_id, family_id, campaign_id = facts
     return Hit(
-        rank, round(score, 6), kind.value, prompt_id, text_id, text, account_id, ts, n_prompts, n_accounts, collapsed,
-        template_id, family_id, campaign_id,
+        rank,
+        round(score, 6),
+        kind.value,
+        prompt_id,
+        text_id,
+        text,
+        account_id,
+        ts,
+        n_prompts,
+        n_accounts,
+        collapsed,
+        template_id,
+        family_id,
+        campaign_id,
     )

@@ -23,26 +23,81 @@ LOOKUPS: dict[str, str] = {  # kind -> query that finds an id of that kind; in t
 
 SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name, title, single row, query)
     "family": (
-        ("family", "Family", True, "SELECT f.*, t.text AS exemplar FROM families f LEFT JOIN texts t ON t.text_id = f.exemplar_text_id WHERE f.family_id = $1"),
-        ("accounts", "Accounts, most prompts first", False, "SELECT account_id, n_prompts, share, first_ts, last_ts FROM family_accounts WHERE family_id = $1 ORDER BY n_prompts DESC, account_id LIMIT 15"),
-        ("texts", "Texts, most prompts first", False, "SELECT t.text_id, t.n_prompts, t.n_accounts, m.probability, t.text FROM family_members m JOIN texts t USING (text_id) WHERE m.family_id = $1 ORDER BY t.n_prompts DESC NULLS LAST, m.probability DESC, t.text_id LIMIT 15"),
-        ("days", "Prompts per day", False, "SELECT day, n_prompts, n_accounts FROM family_days WHERE family_id = $1 ORDER BY day"),
-        ("entities", "Shared by several accounts", False, "SELECT e.kind, e.value, count(DISTINCT e.account_id) AS n_accounts FROM entities e SEMI JOIN (FROM family_accounts WHERE family_id = $1) a USING (account_id) GROUP BY ALL HAVING n_accounts > 1 ORDER BY n_accounts DESC, e.kind, e.value LIMIT 15"),
-        ("events", "Events", False, "SELECT ts, event, other_family_id FROM family_events WHERE family_id = $1 ORDER BY ts"),
+        (
+            "family",
+            "Family",
+            True,
+            "SELECT f.*, t.text AS exemplar FROM families f LEFT JOIN texts t ON t.text_id = f.exemplar_text_id WHERE f.family_id = $1",
+        ),
+        (
+            "accounts",
+            "Accounts, most prompts first",
+            False,
+            "SELECT account_id, n_prompts, share, first_ts, last_ts FROM family_accounts WHERE family_id = $1 ORDER BY n_prompts DESC, account_id LIMIT 15",
+        ),
+        (
+            "texts",
+            "Texts, most prompts first",
+            False,
+            "SELECT t.text_id, t.n_prompts, t.n_accounts, m.probability, t.text FROM family_members m JOIN texts t USING (text_id) WHERE m.family_id = $1 ORDER BY t.n_prompts DESC NULLS LAST, m.probability DESC, t.text_id LIMIT 15",
+        ),
+        (
+            "days",
+            "Prompts per day",
+            False,
+            "SELECT day, n_prompts, n_accounts FROM family_days WHERE family_id = $1 ORDER BY day",
+        ),
+        (
+            "entities",
+            "Shared by several accounts",
+            False,
+            "SELECT e.kind, e.value, count(DISTINCT e.account_id) AS n_accounts FROM entities e SEMI JOIN (FROM family_accounts WHERE family_id = $1) a USING (account_id) GROUP BY ALL HAVING n_accounts > 1 ORDER BY n_accounts DESC, e.kind, e.value LIMIT 15",
+        ),
+        (
+            "events",
+            "Events",
+            False,
+            "SELECT ts, event, other_family_id FROM family_events WHERE family_id = $1 ORDER BY ts",
+        ),
     ),
     "account": (
         ("account", "Account", True, "SELECT * FROM accounts WHERE account_id = $1"),
         ("entities", "Entities", False, "SELECT kind, value FROM entities WHERE account_id = $1 ORDER BY ALL"),
-        ("families", "Families it takes part in", False, "SELECT a.family_id, a.n_prompts, a.share, f.n_accounts, f.label FROM family_accounts a JOIN families f USING (family_id) WHERE a.account_id = $1 ORDER BY a.n_prompts DESC, a.family_id LIMIT 15"),
-        ("prompts", "Latest prompts", False, "SELECT p.prompt_id, p.ts, t.family_id, t.text FROM prompts p JOIN texts t USING (text_id) WHERE p.account_id = $1 ORDER BY p.ts DESC NULLS LAST, p.prompt_id LIMIT 15"),
+        (
+            "families",
+            "Families it takes part in",
+            False,
+            "SELECT a.family_id, a.n_prompts, a.share, f.n_accounts, f.label FROM family_accounts a JOIN families f USING (family_id) WHERE a.account_id = $1 ORDER BY a.n_prompts DESC, a.family_id LIMIT 15",
+        ),
+        (
+            "prompts",
+            "Latest prompts",
+            False,
+            "SELECT p.prompt_id, p.ts, t.family_id, t.text FROM prompts p JOIN texts t USING (text_id) WHERE p.account_id = $1 ORDER BY p.ts DESC NULLS LAST, p.prompt_id LIMIT 15",
+        ),
     ),
     "prompt": (
-        ("prompt", "Prompt", True, "SELECT p.*, t.family_id, t.n_prompts, t.n_accounts, t.text FROM prompts p JOIN texts t USING (text_id) WHERE p.prompt_id = $1 LIMIT 1"),
-        ("sent", "Also sent by", False, "SELECT q.account_id, q.ts, q.prompt_id FROM prompts p JOIN prompts q USING (text_id) WHERE p.prompt_id = $1 AND q.prompt_id <> $1 ORDER BY q.ts NULLS LAST, q.prompt_id LIMIT 15"),
+        (
+            "prompt",
+            "Prompt",
+            True,
+            "SELECT p.*, t.family_id, t.n_prompts, t.n_accounts, t.text FROM prompts p JOIN texts t USING (text_id) WHERE p.prompt_id = $1 LIMIT 1",
+        ),
+        (
+            "sent",
+            "Also sent by",
+            False,
+            "SELECT q.account_id, q.ts, q.prompt_id FROM prompts p JOIN prompts q USING (text_id) WHERE p.prompt_id = $1 AND q.prompt_id <> $1 ORDER BY q.ts NULLS LAST, q.prompt_id LIMIT 15",
+        ),
     ),
     "text": (
         ("text", "Text", True, "SELECT * FROM texts WHERE text_id = CAST($1 AS BIGINT)"),
-        ("prompts", "Sent by", False, "SELECT account_id, ts, prompt_id FROM prompts WHERE text_id = CAST($1 AS BIGINT) ORDER BY ts NULLS LAST, prompt_id LIMIT 15"),
+        (
+            "prompts",
+            "Sent by",
+            False,
+            "SELECT account_id, ts, prompt_id FROM prompts WHERE text_id = CAST($1 AS BIGINT) ORDER BY ts NULLS LAST, prompt_id LIMIT 15",
+        ),
     ),
 }
 
@@ -76,7 +131,9 @@ def find(con: duckdb.DuckDBPyConnection, identifier: str) -> tuple[str, str]:
         row = first(con, LOOKUPS[kind], [key])
         if row is not None:
             return kind, str(row[0])
-    raise UsageError(f"nothing in the store has the id {identifier!r}; `promptscan families` and `promptscan accounts` list ids")
+    raise UsageError(
+        f"nothing in the store has the id {identifier!r}; `promptscan families` and `promptscan accounts` list ids"
+    )
 
 
 def sections(con: duckdb.DuckDBPyConnection, kind: str, key: str) -> list[Section]:

@@ -62,7 +62,9 @@ def _fail(words: list[str], message: str, code: int) -> int:
 
 def _of_system(error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return f"the disk is full ({error.filename or 'while writing'}); free some space and run again: nothing was lost"
+        return (
+            f"the disk is full ({error.filename or 'while writing'}); free some space and run again: nothing was lost"
+        )
     return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
 
 

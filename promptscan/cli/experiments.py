@@ -30,7 +30,9 @@ COLUMNS = [
 
 
 @click.command("simulate")
-@click.option("--out", required=True, metavar="DIR", help="Folder for prompts.parquet, accounts.parquet, truth.parquet.")
+@click.option(
+    "--out", required=True, metavar="DIR", help="Folder for prompts.parquet, accounts.parquet, truth.parquet."
+)
 @click.option("--prompts", type=int, default=20_000, show_default=True)
 @click.option("--accounts", type=int, default=1_500, show_default=True)
 @click.option("--days", type=int, default=14, show_default=True)
@@ -43,7 +45,10 @@ def simulate_command(out: str, prompts: int, accounts: int, days: int, seed: int
     planted = load_campaigns(Path(campaigns)) if campaigns else ()
     config = SimulationConfig(prompts=prompts, accounts=accounts, days=days, seed=seed, campaigns=planted)
     made = simulate(config, Path(out))
-    say(f"{made.n_prompts:,} prompts of {made.n_accounts:,} accounts; planted: " + ", ".join(f"{name} {n:,}" for name, n in made.campaigns.items()))
+    say(
+        f"{made.n_prompts:,} prompts of {made.n_accounts:,} accounts; planted: "
+        + ", ".join(f"{name} {n:,}" for name, n in made.campaigns.items())
+    )
     for path in (made.prompts, made.accounts, made.truth):
         click.echo(path)
     return 0
@@ -65,7 +70,9 @@ def eval_command(ctx: click.Context, truth: str, output: OutputOptions) -> int:
 
 
 @click.command("demo")
-@click.option("--out", default="promptscan-demo", show_default=True, metavar="DIR", help="Folder for log, store and report.")
+@click.option(
+    "--out", default="promptscan-demo", show_default=True, metavar="DIR", help="Folder for log, store and report."
+)
 @click.option("--prompts", type=click.IntRange(min=100), default=20_000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 def demo_command(out: str, prompts: int, seed: int) -> int:

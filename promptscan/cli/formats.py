@@ -33,7 +33,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-def jsonable(value: object) -> Any:  # noqa: PLR0911 - one return for each kind of value
+def jsonable(value: object) -> Any:
     """Return `value` as JSON can hold it: times ISO 8601 with Z, NaN and infinities null, bytes as hex."""
     match value:
         case None | bool() | int() | str():

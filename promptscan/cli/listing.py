@@ -39,11 +39,15 @@ def list_command(view: str, one: str, text: str) -> click.Command:
     @click.option("--since", metavar="WHEN", help="Only what was seen since a date, or an age such as 7d.")
     @click.option("--new", is_flag=True, help="Only what is new (first seen --since then, or in the last build).")
     @click.option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first.")
-    @click.option("-n", "limit", type=click.IntRange(min=1), help="At most so many rows (a terminal shows 25; -n lifts that).")
+    @click.option(
+        "-n", "limit", type=click.IntRange(min=1), help="At most so many rows (a terminal shows 25; -n lifts that)."
+    )
     @click.option("--where", metavar="EXPR", help="Only rows for which EXPR holds.")
     @output_options
     @click.pass_context
-    def command(ctx: click.Context, identifier: str | None, limit: int | None, output: OutputOptions, **options: Any) -> int:
+    def command(
+        ctx: click.Context, /, identifier: str | None, limit: int | None, output: OutputOptions, **options: Any
+    ) -> int:
         from promptscan.api import Store
         from promptscan.cli.showing import show
 

@@ -45,7 +45,9 @@ def export_command(ctx: click.Context, table: str, out: str | None, output: Outp
     elif output.is_table:
         output = OutputOptions(Format.CSV)
     with Store(settings.store, settings) as store, store.connect() as con:
-        views = sorted(row[0] for row in con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall())
+        views = sorted(
+            row[0] for row in con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        )
         views = [view for view in views if not view.startswith("base_")]
         if table not in views:
             raise UsageError(f"there is no view {table!r}; views are {', '.join(views)}")

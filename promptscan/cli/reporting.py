@@ -18,9 +18,13 @@ FINDINGS = 10
 
 
 @click.command("report")
-@click.option("--since", metavar="WHEN", help="News since a date, an age such as 7d, or `last` (the previous build; the default).")
+@click.option(
+    "--since", metavar="WHEN", help="News since a date, an age such as 7d, or `last` (the previous build; the default)."
+)
 @click.option("--out", metavar="DIR", help="Folder to write to (default: STORE/report).")
-@click.option("--format", "formats", default="html,json", show_default=True, metavar="LIST", help="html, json, or both.")
+@click.option(
+    "--format", "formats", default="html,json", show_default=True, metavar="LIST", help="html, json, or both."
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 10 when there are new or grown families.")
 @click.pass_context
 def report_command(ctx: click.Context, since: str | None, out: str | None, formats: str, *, exit_code: bool) -> int:
@@ -46,7 +50,9 @@ def _write(settings: Settings, folder: Path, since: str | None, formats: tuple[s
     try:
         chosen = [ReportFormat(name) for name in formats]
     except ValueError:
-        raise UsageError(f"--format {','.join(formats)} is not usable; wanted {' or '.join(ReportFormat)}, comma-separated") from None
+        raise UsageError(
+            f"--format {','.join(formats)} is not usable; wanted {' or '.join(ReportFormat)}, comma-separated"
+        ) from None
     with Store(settings.store, settings) as store, store.connect() as con:
         start = None if since in {None, "last"} else moment(con, str(since))
         document = collect(con, since=start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -31,9 +31,17 @@ COLUMNS = [
 @click.argument("text", required=False)
 @click.option("--id", "prompt_id", metavar="ID", help="Search with the text of this prompt.")
 @click.option("--family", metavar="F-...", help="Search with the exemplar of this family.")
-@click.option("--file", "file", metavar="FILE", type=click.File("r", encoding="utf-8", errors="replace"), help="Search with every line of FILE.")
+@click.option(
+    "--file",
+    "file",
+    metavar="FILE",
+    type=click.File("r", encoding="utf-8", errors="replace"),
+    help="Search with every line of FILE.",
+)
 @click.option("-k", "k", type=int, default=10, show_default=True, help="Hits per query.")
-@click.option("--where", metavar="EXPR", help="Only prompts for which EXPR holds, such as \"ts >= '2026-01-05' and model = 'm'\".")
+@click.option(
+    "--where", metavar="EXPR", help="Only prompts for which EXPR holds, such as \"ts >= '2026-01-05' and model = 'm'\"."
+)
 @click.option("--threshold", type=float, help="All texts with at least this cosine, instead of the best k.")
 @output_options
 @click.pass_context
@@ -42,7 +50,7 @@ def search_command(
     text: str | None,
     prompt_id: str | None,
     family: str | None,
-    file: click.utils.LazyFile | None,
+    file: TextIO | None,
     k: int,
     where: str | None,
     threshold: float | None,

@@ -42,7 +42,12 @@ def show(store: Store, identifier: str, output: OutputOptions) -> None:
     if output.is_table:
         for section in found:
             if len(section.rows):
-                emit(_facts(section) if section.single else section.rows, output, title=section.title, columns=_columns(section))
+                emit(
+                    _facts(section) if section.single else section.rows,
+                    output,
+                    title=section.title,
+                    columns=_columns(section),
+                )
         return
     document: dict[str, Any] = {"kind": kind, "id": key}
     for section in found:
@@ -62,7 +67,12 @@ def _facts(section: Section) -> Any:
 
     row = section.rows.to_pylist()[0]
     known = {name: value for name, value in row.items() if value is not None}
-    return pa.table({"what": pa.array(list(known), pa.string()), "value": pa.array([_plain(value) for value in known.values()], pa.string())})
+    return pa.table(
+        {
+            "what": pa.array(list(known), pa.string()),
+            "value": pa.array([_plain(value) for value in known.values()], pa.string()),
+        }
+    )
 
 
 def _plain(value: object) -> str:

@@ -81,7 +81,7 @@ def role_of(name: str, kind: pa.DataType) -> Role:
     return Role.TEXT if name in _TEXT_NAMES else Role.LABEL
 
 
-def cell(value: object, role: Role) -> str:  # noqa: C901, PLR0911 - one return for each kind of value
+def cell(value: object, role: Role) -> str:  # noqa: C901 - one return for each kind of value
     """Write one value for a terminal, safe to show, on one line."""
     match value:
         case None:

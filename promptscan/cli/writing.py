@@ -28,10 +28,22 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how input is read."""
     for option in reversed(
         (
-            click.option("--accounts", metavar="FILE", help="Accounts file: account_id, created_at, org_id, payment_id, ip, asn, ..."),
-            click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Read FIELD (text, account_id, ts, prompt_id, ...) from COLUMN; dotted paths reach into JSON."),
+            click.option(
+                "--accounts",
+                metavar="FILE",
+                help="Accounts file: account_id, created_at, org_id, payment_id, ip, asn, ...",
+            ),
+            click.option(
+                "--map",
+                "mapping",
+                multiple=True,
+                metavar="FIELD=COLUMN",
+                help="Read FIELD (text, account_id, ts, prompt_id, ...) from COLUMN; dotted paths reach into JSON.",
+            ),
             click.option("--max-chars", type=int, help="Quarantine longer texts (default 1000000)."),
-            click.option("--max-bad-rows", type=float, help="Exit with 4 when a larger share of a source was bad (default 0.01)."),
+            click.option(
+                "--max-bad-rows", type=float, help="Exit with 4 when a larger share of a source was bad (default 0.01)."
+            ),
         )
     ):
         command = option(command)
@@ -44,7 +56,9 @@ def building_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--encoder", help="static (default), minilm, or a sentence-transformers name or folder."),
             click.option("--device", help="cpu, cuda, or auto (default)."),
-            click.option("--min-family-size", type=int, help="Distinct texts that make a cluster a family (default 8)."),
+            click.option(
+                "--min-family-size", type=int, help="Distinct texts that make a cluster a family (default 8)."
+            ),
         )
     ):
         command = option(command)
@@ -55,7 +69,9 @@ def building_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @paths_argument
 @reading_options
 @click.pass_context
-def ingest_command(ctx: click.Context, paths: tuple[str, ...], accounts: str | None, mapping: tuple[str, ...], **flags: Any) -> int:
+def ingest_command(
+    ctx: click.Context, /, paths: tuple[str, ...], accounts: str | None, mapping: tuple[str, ...], **flags: Any
+) -> int:
     """Add prompts from files, globs, folders, URLs or `-`; rows that are known are added once.
 
     Bad rows are quarantined with a reason; `promptscan sql "from quarantine"` lists them.
@@ -69,7 +85,12 @@ def ingest_command(ctx: click.Context, paths: tuple[str, ...], accounts: str | N
     with stage_bars() as progress, writing(settings) as writer, run.stage("ingest"):
         known = ingest_accounts(writer, accounts) if accounts else None
         report = ingest(
-            writer, paths, mapping=mapping, max_chars=settings.max_chars, max_bad_rows=settings.max_bad_rows, progress=progress
+            writer,
+            paths,
+            mapping=mapping,
+            max_chars=settings.max_chars,
+            max_bad_rows=settings.max_bad_rows,
+            progress=progress,
         )
         run.note("ingest", report)
         built = commit(writer, settings, run)
@@ -82,7 +103,7 @@ def ingest_command(ctx: click.Context, paths: tuple[str, ...], accounts: str | N
 @click.command("build")
 @building_options
 @click.pass_context
-def build_command(ctx: click.Context, **flags: Any) -> int:
+def build_command(ctx: click.Context, /, **flags: Any) -> int:
     """Build everything that is missing: texts, vectors, index, neighbours, families, joins with accounts."""
     from promptscan.api import writing
     from promptscan.build import Run, build
@@ -101,7 +122,13 @@ def build_command(ctx: click.Context, **flags: Any) -> int:
 @click.option("--out", metavar="DIR", help="Folder of the report (default: STORE/report).")
 @click.pass_context
 def scan_command(
-    ctx: click.Context, paths: tuple[str, ...], accounts: str | None, mapping: tuple[str, ...], out: str | None, **flags: Any
+    ctx: click.Context,
+    /,
+    paths: tuple[str, ...],
+    accounts: str | None,
+    mapping: tuple[str, ...],
+    out: str | None,
+    **flags: Any,
 ) -> int:
     """Ingest, build, and write the report."""
     from promptscan.api import scan
@@ -132,7 +159,10 @@ def say_accounts(report: AccountsReport | None) -> None:
     if report.known:
         say(f"accounts: {vis(report.name)} was read before")
     else:
-        say(f"accounts: {report.rows:,} from {vis(report.name)}" + (f", {report.bad:,} rows without an id" if report.bad else ""))
+        say(
+            f"accounts: {report.rows:,} from {vis(report.name)}"
+            + (f", {report.bad:,} rows without an id" if report.bad else "")
+        )
 
 
 def say_ingest(report: IngestReport, seconds: float) -> None:
@@ -148,7 +178,9 @@ def say_ingest(report: IngestReport, seconds: float) -> None:
     if report.conflicts:
         say(f"  {report.conflicts:,} prompts had the id of another prompt; they are kept apart as ID~HASH")
     if report.quarantined:
-        say(f"  {report.quarantined:,} new rows or files in quarantine: promptscan sql \"select reason, count(*) from quarantine group by all\"")
+        say(
+            f'  {report.quarantined:,} new rows or files in quarantine: promptscan sql "select reason, count(*) from quarantine group by all"'
+        )
     for name in report.over_limit:
         say(f"  {vis(name)}: more bad rows than --max-bad-rows allows (exit code {BAD_DATA})")
 

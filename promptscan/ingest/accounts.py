@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from promptscan.errors import BadDataError
-from promptscan.ingest.fields import ACCOUNT_FIELDS, as_kept, as_time, as_varchar, choose, kept, parse_mapping, quote, text_literal
+from promptscan.ingest.fields import (
+    ACCOUNT_FIELDS,
+    as_kept,
+    as_time,
+    as_varchar,
+    choose,
+    kept,
+    parse_mapping,
+    quote,
+    text_literal,
+)
 from promptscan.ingest.load import LedgerEntry, copy_parquet, ledger
 from promptscan.ingest.readers import UnreadableError, read
 from promptscan.ingest.sources import expand
@@ -65,7 +75,9 @@ def ingest_accounts(writer: Writer, path: str, *, mapping: Sequence[str] = ()) -
                 used = {found[0].name for found in chosen.values() if found}
                 names, _ = kept(block.columns, used)
                 select = [f"{as_varchar(chosen['account_id'][0])} AS account_id"]
-                select.append(f"{as_time(chosen['created_at'][0]) if chosen['created_at'] else 'NULL::TIMESTAMP'} AS created_at")
+                select.append(
+                    f"{as_time(chosen['created_at'][0]) if chosen['created_at'] else 'NULL::TIMESTAMP'} AS created_at"
+                )
                 select.append(f"{number}::BIGINT AS loaded")
                 for name, column in names.items():
                     sql, type_ = as_kept(column)
@@ -77,13 +89,20 @@ def ingest_accounts(writer: Writer, path: str, *, mapping: Sequence[str] = ()) -
         except UnreadableError as error:
             raise BadDataError(f"accounts file {path} can't be read: {error}") from None
         total, good = one(
-            con, "SELECT count(*), count(*) FILTER (account_id <> '' AND NOT contains(account_id, chr(0))) FROM account_rows"
+            con,
+            "SELECT count(*), count(*) FILTER (account_id <> '' AND NOT contains(account_id, chr(0))) FROM account_rows",
         )
-        con.execute("DELETE FROM account_rows WHERE account_id IS NULL OR account_id = '' OR contains(account_id, chr(0))")
+        con.execute(
+            "DELETE FROM account_rows WHERE account_id IS NULL OR account_id = '' OR contains(account_id, chr(0))"
+        )
         entry = LedgerEntry(source.name, size, digest, 0, "", digest[:32], rows + total, rows + total - good)
         meta = {"columns": {"accounts": columns}, "ledger": [asdict(entry)], "rows": good}
-        with writer.segment("accounts", key=hashlib.sha256(f"{number}{digest}".encode()).hexdigest(), meta=meta) as directory:
-            order = "SELECT * FROM account_rows QUALIFY row_number() OVER (PARTITION BY account_id) = 1 ORDER BY account_id"
+        with writer.segment(
+            "accounts", key=hashlib.sha256(f"{number}{digest}".encode()).hexdigest(), meta=meta
+        ) as directory:
+            order = (
+                "SELECT * FROM account_rows QUALIFY row_number() OVER (PARTITION BY account_id) = 1 ORDER BY account_id"
+            )
             copy_parquet(con, order, directory / "accounts.parquet")
             pairs = " UNION ".join(
                 f"SELECT account_id, {text_literal(kind)} AS kind, {quote(kind)}::VARCHAR AS value FROM account_rows "

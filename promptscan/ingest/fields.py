@@ -23,7 +23,19 @@ ACCOUNT_FIELDS: dict[str, tuple[str, ...]] = {
 }
 ENTITY_KINDS = ("org_id", "ip", "asn", "user_agent", "payment_id", "country", "api_key_id", "email_domain")
 RESERVED = frozenset(
-    {"event_key", "text_id", "source", "position", "source_no", "reason", "digest", "loaded", "n_prompts", "first_ts", "last_ts"}
+    {
+        "event_key",
+        "text_id",
+        "source",
+        "position",
+        "source_no",
+        "reason",
+        "digest",
+        "loaded",
+        "n_prompts",
+        "first_ts",
+        "last_ts",
+    }
 )
 MAX_KEPT = 64  # further columns of a source are kept together in one JSON column, `extra`
 FIRST_MILLISECOND = 253_402_300_800  # epoch numbers from here on are ms, µs, ns; below, seconds up to the year 9999
@@ -131,7 +143,9 @@ def as_varchar(column: Column) -> str:
 
 def as_kept(column: Column) -> tuple[str, str]:
     """Return (SQL, stored type) of a kept column: scalars keep their type, nested ones become JSON text."""
-    scalar = re.fullmatch(r"(TINYINT|SMALLINT|INTEGER|BIGINT|U\w+INT\w*|FLOAT|DOUBLE|BOOLEAN|DATE|TIMESTAMP|UUID)", column.type)
+    scalar = re.fullmatch(
+        r"(TINYINT|SMALLINT|INTEGER|BIGINT|U\w+INT\w*|FLOAT|DOUBLE|BOOLEAN|DATE|TIMESTAMP|UUID)", column.type
+    )
     if scalar and column.type != "UHUGEINT":
         return column.sql, column.type
     if column.type.startswith(("TIMESTAMP", "DECIMAL")):

@@ -40,9 +40,9 @@ def open_stream(path: Path, compression: str | None) -> IO[bytes]:
     """Open a file for reading, decompressed, as UTF-8 whatever its byte order mark says."""
     raw: Any = path.open("rb")
     if compression == "gzip":
-        raw = gzip.open(raw)
+        raw = gzip.GzipFile(fileobj=raw)
     elif compression == "zstd":
-        import zstandard  # noqa: PLC0415
+        import zstandard
 
         raw = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
     stream = io.BufferedReader(raw, buffer_size=1 << 20)
@@ -95,7 +95,7 @@ def _skip_line(stream: IO[bytes]) -> None:
 
 def _block(data: bytes, first: int, done: int) -> tuple[LineBlock, int]:
     """Slice a buffer of whole lines into an Arrow column without copying it."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 0x0A) + 1
     offsets = np.concatenate([[0], ends]).astype(np.int64)
@@ -112,7 +112,7 @@ def _block(data: bytes, first: int, done: int) -> tuple[LineBlock, int]:
 
 
 def _not_blank(lines: pa.LargeStringArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow.compute as pc
 
     lengths = pc.binary_length(lines).to_numpy(zero_copy_only=False)
     keep = np.ones(len(lines), dtype=bool)
@@ -125,7 +125,7 @@ def _only_text(
     data: bytes, offsets: np.ndarray[Any, np.dtype[np.int64]], first: int
 ) -> tuple[pa.LargeStringArray, np.ndarray[Any, np.dtype[np.int64]], list[tuple[int, str, str]]]:
     """Split a block that is not all UTF-8 line by line; only such blocks come here."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     good, positions, rejected = [], [], []
     for number in range(len(offsets) - 1):
@@ -140,7 +140,7 @@ def _only_text(
 
 
 def _table(positions: list[int], lines: list[str]) -> pa.Table:
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     return pa.table({"position": pa.array(positions, pa.int64()), "line": pa.array(lines, pa.large_string())})
 

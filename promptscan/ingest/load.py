@@ -149,13 +149,22 @@ def _stage(
         if twin is not None:
             batch.reports.append(SourceReport(source.name, note=f"already ingested as {twin.name}"))
             return
-        before = next((old for old in reversed(known) if old.name == source.name and _same_head(source.path, size, old)), None)
+        before = next(
+            (old for old in reversed(known) if old.name == source.name and _same_head(source.path, size, old)), None
+        )
         source_id = before.source_id if before else digest[:32]
         skip_bytes, skip_lines = _grown(source, size, before)
         head = min(size, HEAD)
         for block in read(con, source, skip_bytes=skip_bytes, skip_lines=skip_lines):
             stage_block(
-                con, block, staged, batch.work, source_no=number, source_id=source_id, mapping=mapping, max_chars=max_chars
+                con,
+                block,
+                staged,
+                batch.work,
+                source_no=number,
+                source_id=source_id,
+                mapping=mapping,
+                max_chars=max_chars,
             )
             progress("ingest", (block.done or 0) + skip_bytes, size)
         lines = skip_lines + staged.rows
@@ -216,7 +225,8 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
     for statement in statements(script("ingest_keys")):
         con.execute(statement)
     added, conflicts, new_texts = one(
-        con, "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM fresh WHERE conflict), (SELECT count(*) FROM new_texts)"
+        con,
+        "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM fresh WHERE conflict), (SELECT count(*) FROM new_texts)",
     )
     if not added:
         _ledger_only(writer, batch)
@@ -229,8 +239,12 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
         "ledger": [asdict(entry) for entry in batch.entries],
     }
     with writer.segment("prompts", key=_key(batch, first_text), meta=meta) as directory:
-        copy_parquet(con, "SELECT text_id, digest, text, length(text)::INTEGER AS n_chars FROM new_text_rows ORDER BY text_id",
-              directory / "texts.parquet", group=TEXT_GROUP)
+        copy_parquet(
+            con,
+            "SELECT text_id, digest, text, length(text)::INTEGER AS n_chars FROM new_text_rows ORDER BY text_id",
+            directory / "texts.parquet",
+            group=TEXT_GROUP,
+        )
         extra = "".join(f", s.{quote(name)}::{type_} AS {quote(name)}" for name, type_ in columns.items())
         copy_parquet(con, script("ingest_prompts").replace("/* kept columns */", extra), directory / "prompts.parquet")
         kinds = entity_columns(columns)
@@ -284,21 +298,33 @@ def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -
     count, key = one(con, "SELECT count(*), sha256(string_agg(row_key::VARCHAR, '' ORDER BY row_key)) FROM rejected")
     if count:
         with writer.segment("quarantine", key=str(key), meta={"rows": count}) as directory:
-            copy_parquet(con, "SELECT source, position, reason, sample, row_key FROM rejected ORDER BY source, try_cast(position AS BIGINT), row_key",
-                  directory / "quarantine.parquet")
+            copy_parquet(
+                con,
+                "SELECT source, position, reason, sample, row_key FROM rejected ORDER BY source, try_cast(position AS BIGINT), row_key",
+                directory / "quarantine.parquet",
+            )
     return int(count)
 
 
 def _ledger_only(writer: Writer, batch: _Batch) -> None:
     """Note files that added nothing, so that they are not read again."""
     count = sum(int(segment.meta["n_texts"]) for segment in writer.manifest.of_kind("prompts"))
-    meta: dict[str, Any] = {"n_prompts": 0, "n_texts": 0, "first_text": count, "ledger": [asdict(e) for e in batch.entries]}
+    meta: dict[str, Any] = {
+        "n_prompts": 0,
+        "n_texts": 0,
+        "first_text": count,
+        "ledger": [asdict(e) for e in batch.entries],
+    }
     with writer.segment("prompts", key=_key(batch, count), meta=meta):
         pass
 
 
 def _key(batch: _Batch, first_text: int) -> str:
-    return hashlib.sha256("|".join([str(first_text), *(entry.name + entry.sha256 for entry in batch.entries)]).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(
+        "|".join([str(first_text), *(entry.name + entry.sha256 for entry in batch.entries)]).encode(
+            "utf-8", "surrogateescape"
+        )
+    ).hexdigest()
 
 
 def _printable(name: str) -> str:
@@ -308,7 +334,9 @@ def _printable(name: str) -> str:
 
 def copy_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path, group: int = 122_880) -> None:
     """Write a query to a Parquet file."""
-    con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {int(group)})")
+    con.execute(
+        f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {int(group)})"
+    )
 
 
 def segment_sources(segment: Segment) -> list[str]:

@@ -39,7 +39,9 @@ class Block:
     per_row: bool = False
 
 
-def read(con: duckdb.DuckDBPyConnection, source: Source, *, skip_bytes: int = 0, skip_lines: int = 0) -> Iterator[Block]:
+def read(
+    con: duckdb.DuckDBPyConnection, source: Source, *, skip_bytes: int = 0, skip_lines: int = 0
+) -> Iterator[Block]:
     """Read a source block by block.
 
     Args:
@@ -122,7 +124,9 @@ def _jsonl(con: duckdb.DuckDBPyConnection, source: Source, skip_bytes: int, skip
             stream.seek(skip_bytes)
         for block in blocks(stream, first_line=skip_lines + 1):
             con.register("raw_lines", block.table)
-            bad = con.execute("SELECT position, line FROM raw_lines WHERE NOT json_valid(line) ORDER BY position").fetchall()
+            bad = con.execute(
+                "SELECT position, line FROM raw_lines WHERE NOT json_valid(line) ORDER BY position"
+            ).fetchall()
             repaired, rejected = repair([row[0] for row in bad], [row[1] for row in bad])
             con.register("repaired_lines", repaired)
             con.execute(

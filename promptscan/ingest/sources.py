@@ -5,10 +5,11 @@ from __future__ import annotations
 import glob
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from promptscan.errors import PromptscanError, UsageError
 
@@ -116,18 +117,18 @@ def _suffixes(path: Path) -> tuple[Format | None, str | None]:
     return (SUFFIXES.get(suffixes[-1]) if suffixes else None), compression
 
 
-def _spooled(name: str, target: Path, copy: object) -> Source:
+def _spooled(name: str, target: Path, copy: Callable[[BinaryIO], None]) -> Source:
     """Copy a stream to a file of ours, since readers need to seek."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as out:
-        copy(out)  # type: ignore[operator]
+        copy(out)
     found = source_of(target)
     return Source(name, found.path, found.format or Format.JSONL, found.compression)
 
 
 def _fetched(url: str, spool: Path) -> Source:
     try:
-        import fsspec  # noqa: PLC0415
+        import fsspec
     except ImportError:
         raise UsageError(f"{url} needs fsspec; run `pip install fsspec` and the package of its protocol") from None
     known, compression = _suffixes(Path(url.split("?", 1)[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,7 +76,12 @@ def stage_block(
         staged.rows += len(block.rejected)
 
 
-def reject(con: duckdb.DuckDBPyConnection, staged: Staged, path: Path, rows: list[tuple[int | None, str, str]] | list[tuple[int, str, str]]) -> None:
+def reject(
+    con: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    path: Path,
+    rows: Sequence[tuple[int | None, str, str]],
+) -> None:
     """Write rejected rows that never became columns."""
     table = pa.table(
         {
@@ -117,9 +122,13 @@ def _projection(
         pairs = ", ".join(f"{text_literal(column.name)}, {as_json(column)}" for column in rest)
         extras.append(f"CAST(json_object({pairs}) AS VARCHAR) AS extra")
     text, type_problem, system = _text(chosen["text"])
-    scalar = {name: _first_of(chosen[name]) for name in ("account_id", "prompt_id", "model", "session_id", "system_prompt")}
+    scalar = {
+        name: _first_of(chosen[name]) for name in ("account_id", "prompt_id", "model", "session_id", "system_prompt")
+    }
     ts = f"coalesce({', '.join(as_time(column) for column in chosen['ts'])})" if chosen["ts"] else "NULL::TIMESTAMP"
-    ts_given = f"coalesce({', '.join(as_varchar(column) for column in chosen['ts'])})" if chosen["ts"] else "NULL::VARCHAR"
+    ts_given = (
+        f"coalesce({', '.join(as_varchar(column) for column in chosen['ts'])})" if chosen["ts"] else "NULL::VARCHAR"
+    )
     return f"""
 WITH fields AS (
   SELECT
@@ -168,10 +177,22 @@ def _text(columns: list[Column]) -> tuple[str, str, str]:
         return _string_text(columns[0])
     if kinds == {"bytes"}:
         sql = columns[0].sql
-        return f"TRY(decode({sql}))", f"CASE WHEN {sql} IS NOT NULL AND TRY(decode({sql})) IS NULL THEN 'not UTF-8' END", "NULL::VARCHAR"
+        return (
+            f"TRY(decode({sql}))",
+            f"CASE WHEN {sql} IS NOT NULL AND TRY(decode({sql})) IS NULL THEN 'not UTF-8' END",
+            "NULL::VARCHAR",
+        )
     if kinds != {"json"}:
-        return "NULL::VARCHAR", f"'wrong type: text is {columns[0].type}, wanted a string or a list of messages'", "NULL::VARCHAR"
-    present = "coalesce(" + ", ".join(f"CASE WHEN json_type({as_json(c)}) <> 'NULL' THEN {as_json(c)} END" for c in columns) + ", NULL::JSON)"
+        return (
+            "NULL::VARCHAR",
+            f"'wrong type: text is {columns[0].type}, wanted a string or a list of messages'",
+            "NULL::VARCHAR",
+        )
+    present = (
+        "coalesce("
+        + ", ".join(f"CASE WHEN json_type({as_json(c)}) <> 'NULL' THEN {as_json(c)} END" for c in columns)
+        + ", NULL::JSON)"
+    )
     return _message_text(present)
 
 
@@ -184,9 +205,7 @@ def _string_text(column: Column) -> tuple[str, str, str]:
 
 def _message_text(value: str) -> tuple[str, str, str]:
     kind = f"json_type({value})"
-    text = (
-        f"CASE {kind} WHEN 'VARCHAR' THEN {value} ->> '$' WHEN 'ARRAY' THEN turns({value}, ['user', 'human']) END"
-    )
+    text = f"CASE {kind} WHEN 'VARCHAR' THEN {value} ->> '$' WHEN 'ARRAY' THEN turns({value}, ['user', 'human']) END"
     problem = (
         f"CASE WHEN {kind} NOT IN ('VARCHAR', 'ARRAY', 'NULL') THEN 'wrong type: text is ' || lower({kind}) || "
         f"', wanted a string or a list of messages' END"

@@ -59,7 +59,9 @@ def verify(root: Path, ref: FileRef) -> Path:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise StoreError(f"{path} is missing from the store ({error.strerror}); restore it or run `promptscan fsck`") from None
+        raise StoreError(
+            f"{path} is missing from the store ({error.strerror}); restore it or run `promptscan fsck`"
+        ) from None
     if size != ref.size:
         raise StoreError(f"{path} has {size} bytes where {ref.size} were written; run `promptscan fsck`")
     if sha256_of(path) != ref.sha256:

@@ -58,17 +58,22 @@ def check(root: Path, *, deep: bool = False) -> Iterator[Problem]:
             except OSError as error:
                 yield Problem(ref.path, severity, f"can't be read ({error.strerror})")
         yield from _ids(manifest)
-        named = {segment.name for segment in manifest.segments}
-        for number in (root / "generations").iterdir():
-            if number.name.isdigit() and int(number.name) != manifest.generation:
-                path = number / "manifest.json"
-                try:
-                    named |= {s.name for s in Manifest.from_json(path.read_bytes(), str(path)).segments}
-                except (OSError, StoreError):
-                    yield Problem(f"generations/{number.name}", "leftover", "an incomplete older generation")
-        for directory in (root / "segments").iterdir():
-            if directory.name not in named:
-                yield Problem(f"segments/{directory.name}", "leftover", "no generation names it; reused or pruned later")
+        yield from _leftovers(root, manifest)
+
+
+def _leftovers(root: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Find what no generation needs."""
+    named = {segment.name for segment in manifest.segments}
+    for number in sorted((root / "generations").iterdir()):
+        if number.name.isdigit() and int(number.name) != manifest.generation:
+            path = number / "manifest.json"
+            try:
+                named |= {segment.name for segment in Manifest.from_json(path.read_bytes(), str(path)).segments}
+            except (OSError, StoreError):
+                yield Problem(f"generations/{number.name}", "leftover", "an incomplete older generation")
+    for directory in sorted((root / "segments").iterdir()):
+        if directory.name not in named:
+            yield Problem(f"segments/{directory.name}", "leftover", "no generation names it; reused or pruned later")
 
 
 def _ids(manifest: Manifest) -> Iterator[Problem]:
@@ -77,6 +82,8 @@ def _ids(manifest: Manifest) -> Iterator[Problem]:
         expected = 0
         for segment in manifest.of_kind(kind):
             if segment.meta.get(first) != expected:
-                yield Problem(f"segments/{segment.name}", "damaged", f"starts at row {segment.meta.get(first)}, not {expected}")
+                yield Problem(
+                    f"segments/{segment.name}", "damaged", f"starts at row {segment.meta.get(first)}, not {expected}"
+                )
                 return
             expected += int(segment.meta[count])

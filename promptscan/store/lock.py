@@ -24,7 +24,9 @@ def writer_lock(root: Path) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise StoreError(f"{path} can't be opened for writing ({error.strerror}); check the store's permissions") from None
+        raise StoreError(
+            f"{path} can't be opened for writing ({error.strerror}); check the store's permissions"
+        ) from None
     with os.fdopen(descriptor, "r+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

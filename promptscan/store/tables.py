@@ -69,7 +69,13 @@ TABLES: dict[str, Table] = {
     ),
     "family_names": Table(
         "families",
-        {"family_id": "VARCHAR", "label": "VARCHAR", "exemplar_text_id": "BIGINT", "reuse": "DOUBLE", "kind": "VARCHAR"},
+        {
+            "family_id": "VARCHAR",
+            "label": "VARCHAR",
+            "exemplar_text_id": "BIGINT",
+            "reuse": "DOUBLE",
+            "kind": "VARCHAR",
+        },
     ),
     "members": Table("families", {"clean_id": "BIGINT", "family_id": "VARCHAR", "probability": "DOUBLE"}),
     "family_events": Table(

@@ -215,7 +215,9 @@ def open_writer(
         for name in ("segments", "generations", "quarantine", "work"):
             (root / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"store {root} can't be created ({error.strerror}: {error.filename}); choose another --store") from None
+        raise StoreError(
+            f"store {root} can't be created ({error.strerror}: {error.filename}); choose another --store"
+        ) from None
     with writer_lock(root):
         for leftover in [*(root / "segments").glob(".*.tmp"), *(root / "generations").glob(".*.tmp")]:
             shutil.rmtree(leftover, ignore_errors=True)
