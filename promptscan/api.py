@@ -79,7 +79,7 @@ class Store:
         self,
         text: str | None = None,
         *,
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002 - the name users know
         family: str | None = None,
         **options: Any,
     ) -> SearchResult:

@@ -17,7 +17,7 @@ from promptscan.clustering import Clustering, cluster_graph
 from promptscan.graph import Graph
 from promptscan.ingest.fields import text_literal
 from promptscan.registry import Naming, name_families
-from promptscan.reuse import reuse
+from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
 from promptscan.store import Writer
 from promptscan.vectors import Vectors
@@ -69,7 +69,8 @@ def find_families(
                     "family_id": pa.array(naming.names, pa.string()),
                     "label": pa.array([text[:LABEL] for text in texts], pa.string()),
                     "exemplar_text_id": _text_ids(con, exemplars),
-                    "reuse": pa.array(reuses, pa.float64()),
+                    "reuse": pa.array([found.share for found in reuses], pa.float64()),
+                    "frame": pa.array([found.frame for found in reuses], pa.int32()),
                     "kind": pa.array(kinds, pa.string()),
                 },
             )
@@ -123,7 +124,7 @@ def _exemplars(labels: IntArray, clustering: Clustering, vectors: Vectors, copie
     return np.asarray([*chosen, *copies.tolist()], dtype=np.int64)
 
 
-def _describe(con: duckdb.DuckDBPyConnection, labels: IntArray, exemplars: IntArray) -> tuple[list[float], list[str]]:
+def _describe(con: duckdb.DuckDBPyConnection, labels: IntArray, exemplars: IntArray) -> tuple[list[Reuse], list[str]]:
     """Return template reuse and exemplar text of each family."""
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(len(exemplars) + 1))

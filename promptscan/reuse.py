@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rapidfuzz.distance import Indel
 
@@ -17,7 +18,20 @@ def tokens(text: str) -> list[str]:
     return TOKEN.findall(text.lower())[:MAX_TOKENS]
 
 
-def reuse(exemplar: str, members: Sequence[str]) -> float:
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How alike the texts of a family are worded.
+
+    Attributes:
+        share: median share of tokens in the longest common subsequence with the exemplar, 2 LCS / (tokens of both), 0..1.
+        frame: median length of that subsequence, in tokens: how much wording there is to share.
+    """
+
+    share: float
+    frame: int
+
+
+def reuse(exemplar: str, members: Sequence[str]) -> Reuse:
     """Measure template reuse.
 
     Args:
@@ -25,11 +39,15 @@ def reuse(exemplar: str, members: Sequence[str]) -> float:
         members: other texts of it, a sample will do.
 
     Returns:
-        Median over members of the share of tokens in the longest common subsequence with the exemplar,
-        2 LCS / (tokens of both), 0..1; 1 for a family of one text.
+        Medians over the members; a family of one text shares all of it.
     """
-    if not members:
-        return 1.0
     frame = tokens(exemplar)
-    shared = sorted(Indel.normalized_similarity(frame, tokens(member)) for member in members)
-    return float(shared[len(shared) // 2])
+    if not members:
+        return Reuse(1.0, len(frame))
+    others = [tokens(member) for member in members]
+    common = [
+        Indel.similarity(frame, other) // 2 for other in others
+    ]  # Indel similarity counts each shared token twice
+    share = [2 * n / max(1, len(frame) + len(other)) for n, other in zip(common, others, strict=True)]
+    middle = len(members) // 2
+    return Reuse(sorted(share)[middle], sorted(common)[middle])

@@ -9,17 +9,17 @@ import click
 
 from promptscan.cli.output import OutputOptions, emit, output_options
 from promptscan.cli.root import configured
-from promptscan.cli.table import Column
+from promptscan.cli.table import Column, Role
 
 SHOWN: dict[str, list[Column]] = {
     "families": [
         Column("family_id", "family"),
         Column("score"),
-        Column("n_prompts", "prompts"),
-        Column("n_accounts", "accounts"),
+        Column("n_prompts", "sent"),
+        Column("n_accounts", "by"),
         Column("reuse"),
         Column("last_ts", "last seen"),
-        Column("label"),
+        Column("label", role=Role.TEXT),
     ],
     "accounts": [
         Column("account_id", "account"),

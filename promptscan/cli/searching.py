@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from promptscan.cli.console import say
 from promptscan.cli.output import OutputOptions, emit, output_options
 from promptscan.cli.root import configured
-from promptscan.cli.table import Column
+from promptscan.cli.table import Column, Role
 from promptscan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 COLUMNS = [
     Column("score"),
     Column("kind"),
-    Column("n_prompts", "prompts"),
-    Column("n_accounts", "accounts"),
+    Column("n_prompts", "sent"),
+    Column("n_accounts", "by"),
     Column("family_id", "family"),
-    Column("account_id", "first account"),
+    Column("account_id", "first by", role=Role.LABEL),
     Column("text"),
 ]
 
@@ -67,7 +67,7 @@ def search_command(
         raise UsageError("search wants one of TEXT, -, --id, --family or --file")
     settings = configured(ctx).settings
     with Store(settings.store, settings) as store:
-        options = {"k": k, "where": where, "threshold": threshold}
+        options: dict[str, Any] = {"k": k, "where": where, "threshold": threshold}
         if file is not None:
             results = [store.search(line.rstrip("\n"), **options) for line in file if line.strip()]
             _emit_all(results, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,12 +71,16 @@ def _facts(section: Section) -> Any:
     return pa.table(
         {
             "what": pa.array(list(known), pa.string()),
-            "value": pa.array([_plain(value) for value in known.values()], pa.string()),
+            "value": pa.array([_plain(name, value) for name, value in known.items()], pa.string()),
         }
     )
 
 
-def _plain(value: object) -> str:
+def _plain(name: str, value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if name.endswith("_id"):
+        return str(value)
     if isinstance(value, float):
         return f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

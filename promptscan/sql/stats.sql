@@ -36,12 +36,13 @@ FROM family_prompts WHERE ts IS NOT NULL GROUP BY family_id, day;
 
 -- effective accounts: exp of the Shannon entropy of the family's prompts over accounts (Hill number of order 1):
 -- 100 accounts that share evenly count 100, one loud account among 99 quiet ones counts little more than 1.
--- score: effective accounts times the square of template reuse; both must be high (docs/decisions/004-ranking.md).
+-- score: effective accounts times the square of template reuse, so that both must be high; wording that is shared but
+-- short ("thanks", "continue") is nobody's template and counts in proportion up to 20 tokens (docs/decisions/004-ranking.md).
 CREATE TEMP TABLE new_family_stats AS
 SELECT
   n.family_id, t.n_templates, t.n_texts,
   a.n_prompts::BIGINT AS n_prompts, a.n_accounts, a.effective_accounts, a.first_ts, a.last_ts,
-  a.effective_accounts * n.reuse * n.reuse AS score
+  a.effective_accounts * n.reuse * n.reuse * least(n.frame / 20, 1) AS score
 FROM base_family_names n
 JOIN (
   SELECT

@@ -74,6 +74,7 @@ TABLES: dict[str, Table] = {
             "label": "VARCHAR",
             "exemplar_text_id": "BIGINT",
             "reuse": "DOUBLE",
+            "frame": "INTEGER",
             "kind": "VARCHAR",
         },
     ),
