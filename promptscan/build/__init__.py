@@ -1,0 +1,190 @@
+"""build: everything that is missing, in the order of the data; and the commit that makes it one new generation."""
+
+from __future__ import annotations
+
+import json
+import platform
+import resource
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, is_dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from promptscan.version import __version__
+from promptscan.config import Settings
+from promptscan.types import Progress, silent
+
+if TYPE_CHECKING:
+    from promptscan.store import Writer
+
+VERSIONED = ("duckdb", "faiss-cpu", "hdbscan", "numpy", "pyarrow", "scipy", "sentence-transformers", "tokenizers")
+
+
+@dataclass(slots=True)
+class Run:
+    """One command that may change a store: what it did and what it cost.
+
+    Attributes:
+        run_id: unique, sorts by time.
+        command: what was asked for.
+        started_at: UTC.
+        stages: report of each stage that had something to do.
+        seconds: wall time of each stage.
+    """
+
+    run_id: str
+    command: str
+    started_at: datetime
+    stages: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, command: str) -> Run:
+        """Begin a run now."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        return cls(f"R-{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", command, now)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - begin, 3)
+
+    def note(self, name: str, report: object) -> None:
+        """Keep a stage's report, a dataclass."""
+        if is_dataclass(report) and not isinstance(report, type):
+            self.stages[name] = asdict(report)
+
+    def record(self, settings: Settings, n_prompts: int, measured: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the row of the `runs` view."""
+        return {
+            "run_id": self.run_id,
+            "started_at": self.started_at.isoformat(timespec="milliseconds"),
+            "finished_at": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"),
+            "command": self.command,
+            "config": json.loads(json.dumps(asdict(settings), default=str)),
+            "versions": versions(),
+            "n_prompts": n_prompts,
+            "measured": {
+                **measured,
+                "seconds": self.seconds,
+                "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        generation: the live generation afterwards.
+        changed: whether that is a new one.
+        stages: report of each stage that ran, by name.
+        seconds: wall time of each stage.
+    """
+
+    generation: int
+    changed: bool
+    stages: Mapping[str, Any]
+    seconds: Mapping[str, float]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of promptscan, Python and the libraries that results depend on."""
+    return {"promptscan": __version__, "python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+
+
+def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = silent) -> BuildReport:
+    """Bring the draft up to date, stage by stage, and commit it if anything changed.
+
+    Raises:
+        StoreError: the store's vectors are of another encoder.
+        PromptscanError: the encoder can't be loaded.
+    """
+    from promptscan.normalise import normalise
+
+    _refuse_other_encoder(writer, settings)
+    with run.stage("normalise"):
+        run.note("normalise", normalise(writer, progress=progress))
+    if _rows(writer, "cleans", "n_cleans") > _rows(writer, "vectors", "n"):
+        from promptscan.build.embedding import embed
+
+        with run.stage("embed"):
+            device = None if settings.device == "auto" else settings.device
+            run.note("embed", embed(writer, settings.encoder, device, progress=progress))
+    _index(writer, settings, run)
+    if _rows(writer, "vectors", "n") > _rows(writer, "graph", "n"):
+        from promptscan.build.graph import extend
+
+        with run.stage("neighbours"):
+            run.note("neighbours", extend(writer, progress=progress))
+    _families(writer, settings, run)
+    from promptscan.accounts import join_accounts
+
+    with run.stage("accounts"):
+        run.note("accounts", join_accounts(writer))
+    return commit(writer, settings, run)
+
+
+def commit(writer: Writer, settings: Settings, run: Run) -> BuildReport:
+    """Make the draft the live generation, unless it is the same as the one before."""
+    if not writer.changed:
+        return BuildReport(writer.manifest.generation, False, run.stages, run.seconds)
+    n_prompts = _rows(writer, "prompts", "n_prompts")
+    record = run.record(settings, n_prompts, writer.manifest.measured)
+    manifest = writer.commit(record, versions())
+    for leftover in writer.work.iterdir():
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    return BuildReport(manifest.generation, True, run.stages, run.seconds)
+
+
+def _refuse_other_encoder(writer: Writer, settings: Settings) -> None:
+    """Refuse an encoder of another name before anything is done; its digest is compared when it is loaded."""
+    from promptscan.errors import StoreError
+
+    known = writer.manifest.encoder
+    if known is not None and known.name != settings.encoder:
+        raise StoreError(
+            f"store {writer.root} holds vectors of encoder {known.name}, not of {settings.encoder}; "
+            f"use `--encoder {known.name}`, or another --store for {settings.encoder}"
+        )
+
+
+def _rows(writer: Writer, kind: str, count: str) -> int:
+    return sum(int(segment.meta[count]) for segment in writer.manifest.of_kind(kind))
+
+
+def _index(writer: Writer, settings: Settings, run: Run) -> None:
+    covered = [segment.name for segment in writer.manifest.of_kind("vectors")]
+    before = writer.parent.derived("index.faiss") if writer.parent and covered else None
+    if before is not None and writer.manifest.state.get("index", {}).get("segments") == covered:
+        writer.derive("index.faiss", before)
+    elif covered:
+        from promptscan.build.indexing import index
+
+        with run.stage("index"):
+            run.note("index", index(writer, settings.recall_target))
+
+
+def _families(writer: Writer, settings: Settings, run: Run) -> None:
+    from promptscan.rules import FamilyRules, family_key
+
+    rules = FamilyRules(settings.min_family_size, settings.min_samples, settings.min_copies)
+    current = writer.manifest.of_kind("families")
+    if not writer.manifest.of_kind("graph") or (current and current[0].meta["key"] == family_key(writer.manifest, rules)):
+        return
+    from promptscan.build.graph import load_graph
+    from promptscan.families import find_families
+    from promptscan.rows import text_vectors
+
+    with run.stage("families"):
+        now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+        report = find_families(writer, load_graph(writer), text_vectors(writer), rules, run_id=run.run_id, now=now)
+        run.note("families", report)
