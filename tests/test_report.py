@@ -141,8 +141,8 @@ def test_since_limits_what_is_new_and_not_what_is_ranked(document: ReportDocumen
     since = datetime(2026, 1, 14, 5, 0, tzinfo=timezone(timedelta(hours=2)))  # 03:00 UTC, the very moment of the run
     late = collect(filled(), since=since, now=NOW)
     assert [(event.event, event.family_id) for event in late.events] == [
-        ("born", "F-0003"),
         ("grown", "F-0001"),
+        ("born", "F-0003"),
         ("merged", "F-0009"),
     ]
     assert (late.facts.n_events, late.facts.n_alerts) == (3, 0)

@@ -33,7 +33,7 @@ MAX_EXEMPLAR = 4_000
 """Characters of an exemplar or template that a report holds."""
 PER_FAMILY = 8
 """Accounts shown with a family or a campaign."""
-MAX_EVENTS = 200
+MAX_EVENTS = 40
 MAX_REASONS = 30
 MAX_MEASURES = 40
 

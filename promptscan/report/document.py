@@ -15,11 +15,12 @@ from promptscan.vis import iso
 
 SCHEMA = "urn:promptscan:schema:report:1"
 SCORE_NOTE = (
-    "The score is the number the build ranked this family by (families.score): higher means look sooner. It orders "
-    "families within one store and is not a probability. Beside it stand numbers you can check yourself: how many "
-    "accounts sent the family; the effective accounts, which is how many accounts of equal size would share it as "
-    "unevenly (1 / Σ share²: near the number of accounts when all send alike, near 1 when one sends nearly all); and "
-    "for each account, what part of all its prompts belongs to the family."
+    "Score = effective accounts × reuse² × min(1, shared words / 20): higher means look sooner. It orders families "
+    "within one store and is not a probability. Effective accounts is how many accounts of equal size would share the "
+    "family as unevenly (1 / Σ share²: near the number of accounts when all send alike, near 1 when one sends nearly "
+    "all). Reuse is the share of wording that a member has in common with the exemplar, in the same order; short "
+    "phrases that anybody types count less. Popular public templates and one vendor's app score high too: look at who "
+    "sends a family before you decide."
 )
 
 

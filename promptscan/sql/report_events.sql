@@ -3,5 +3,5 @@ SELECT e.ts, e.event, e.family_id, f.label, e.other_family_id, f.n_prompts, f.n_
 FROM family_events AS e
 LEFT JOIN families AS f USING (family_id)
 WHERE $since::TIMESTAMP IS NULL OR e.ts >= $since::TIMESTAMP
-ORDER BY e.ts DESC, (e.event = 'born') DESC, f.n_accounts DESC NULLS LAST, e.family_id, e.event, e.other_family_id
+ORDER BY e.ts DESC, f.score DESC NULLS LAST, (e.event = 'born') DESC, f.n_accounts DESC NULLS LAST, e.family_id, e.event, e.other_family_id
 LIMIT $top

@@ -34,7 +34,7 @@ CREATE TEMP TABLE new_family_days AS
 SELECT family_id, CAST(ts AS DATE) AS day, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts
 FROM family_prompts WHERE ts IS NOT NULL GROUP BY family_id, day;
 
--- effective accounts: exp of the Shannon entropy of the family's prompts over accounts (Hill number of order 1):
+-- effective accounts: 1 / sum of squared shares of the family's prompts (inverse Simpson index, Hill number of order 2):
 -- 100 accounts that share evenly count 100, one loud account among 99 quiet ones counts little more than 1.
 -- score: effective accounts times the square of template reuse, so that both must be high; wording that is shared but
 -- short ("thanks", "continue") is nobody's template and counts in proportion up to 20 tokens (docs/decisions/004-ranking.md).
@@ -47,7 +47,7 @@ FROM base_family_names n
 JOIN (
   SELECT
     family_id, sum(n_prompts) AS n_prompts, count(*) AS n_accounts,
-    exp(-sum(family_share * ln(family_share))) AS effective_accounts,
+    1 / sum(family_share * family_share) AS effective_accounts,
     min(first_ts) AS first_ts, max(last_ts) AS last_ts
   FROM new_family_accounts GROUP BY family_id
 ) a USING (family_id)

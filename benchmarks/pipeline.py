@@ -1,0 +1,200 @@
+"""The main job at size: rows per second of every stage, memory, disk, search latency and recall, no-op and daily scans.
+
+    python -m benchmarks.pipeline --sizes 100000 1000000 [--work DIR] [--fresh]
+
+Simulates a log of each size (20 prompts an account, 45 days), scans it in a process of its own, and measures on the store:
+
+* each stage's wall time and the whole scan's peak memory, as the run itself recorded them;
+* disk per text, and index bytes per vector ("hot": what search keeps in memory besides the mapped vectors);
+* search latency, warm, one query at a time, over everything `Store.search` does: cleaning, embedding, index, exact
+  re-rank, explanation, joins. Queries are texts of another simulation, so they are not in the store;
+* recall@10 of those same queries against exact search;
+* `scan` again with nothing new, and with one more day, beside that day in a store of its own.
+
+Sizes that are in the results file already are skipped, so that a stopped run goes on where it was; --fresh measures again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from benchmarks import machine
+from promptscan.api import Store
+from promptscan.embed import embed_texts
+from promptscan.exact import exact_search
+from promptscan.normalise import clean_one
+from promptscan.simulate import SimulationConfig, simulate
+
+DAYS = 45
+PER_ACCOUNT = 20
+QUERIES = 300
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def main() -> None:
+    """Measure every size and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--work", type=Path, default=Path("benchmarks/work"))
+    parser.add_argument("--fresh", action="store_true", help="measure sizes again that have results")
+    parser.add_argument("--name", default="pipeline", help="name of the results file")
+    options = parser.parse_args()
+    results = machine.load(options.name)
+    for size in options.sizes:
+        if str(size) in results and not options.fresh:
+            print(f"{size:,} prompts: measured before", file=sys.stderr)
+            continue
+        results[str(size)] = {"machine": machine.facts(), **measure(size, options.work)}
+        machine.store(options.name, results)
+    print(table(results))
+
+
+def measure(size: int, work: Path) -> dict[str, Any]:
+    """Measure one size in fresh folders below `work`."""
+    folder = work / str(size)
+    shutil.rmtree(folder, ignore_errors=True)
+    accounts = max(20, size // PER_ACCOUNT)
+    log = simulate(SimulationConfig(prompts=size, accounts=accounts, days=DAYS, seed=1, start=START), folder / "log")
+    begin = time.perf_counter()
+    run = scan(folder / "store", log.prompts, log.accounts)
+    seconds = time.perf_counter() - begin
+    found = {"prompts": size, "scan_seconds": seconds, "prompts_per_second": size / seconds, **of_run(run)}
+    found |= of_store(folder / "store")
+    found["search"] = search(folder / "store", folder / "queries")
+    begin = time.perf_counter()
+    scan(folder / "store", log.prompts, log.accounts)
+    found["noop_seconds"] = time.perf_counter() - begin
+    found["one_more_day"] = one_more_day(folder, size // DAYS, accounts)
+    return found
+
+
+def scan(store: Path, prompts: Path, accounts: Path) -> dict[str, Any]:
+    """Scan in a process of its own and return what the newest run recorded."""
+    command = [sys.executable, "-m", "promptscan", "--store", str(store), "scan", str(prompts), "--accounts", str(accounts)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with Store(store) as opened:
+        return dict(opened.generation.manifest.runs[-1])
+
+
+def of_run(run: dict[str, Any]) -> dict[str, Any]:
+    """Pick a run's own measurements."""
+    measured = run["measured"]
+    return {
+        "stage_seconds": measured["seconds"],
+        "peak_rss_bytes": measured["peak_rss_bytes"],
+        "graph": measured.get("neighbours"),
+        "index": measured.get("index"),
+    }
+
+
+def of_store(store: Path) -> dict[str, Any]:
+    """Measure disk and index size."""
+    with Store(store) as opened:
+        manifest = opened.generation.manifest
+        rows = sum(int(s.meta["n"]) + int(s.meta["chunks"]) for s in manifest.of_kind("vectors"))
+        texts = sum(int(s.meta["n_texts"]) for s in manifest.of_kind("prompts"))
+        index = sum(ref.size for ref in manifest.derived if ref.path.endswith("index.faiss"))
+        families = opened.sql("SELECT count(*) AS n FROM families").to_pylist()[0]["n"]
+        return {
+            "texts": texts,
+            "vectors": rows,
+            "families": families,
+            "disk_bytes_per_text": sum(ref.size for ref in manifest.files()) / texts,
+            "index_bytes_per_vector": index / rows,
+        }
+
+
+def search(store: Path, folder: Path) -> dict[str, Any]:
+    """Measure latency and recall with texts that are not in the store."""
+    other = simulate(SimulationConfig(prompts=QUERIES * 3, accounts=QUERIES, days=DAYS, seed=2, start=START), folder)
+    texts = sorted(set(pq.read_table(other.prompts, columns=["text"])["text"].to_pylist()))[:: 2][:QUERIES]
+    with Store(store) as opened:
+        searcher = opened.searcher
+        opened.search(texts[0])
+        latencies = []
+        for text in texts:
+            begin = time.perf_counter()
+            opened.search(text, k=10)
+            latencies.append(time.perf_counter() - begin)
+        vectors = embed_texts(searcher.encoder, [clean_one(text) for text in texts]).vectors.astype(np.float32)
+        truth = exact_search(vectors, 10, searcher.rows.vectors)
+        begin = time.perf_counter()
+        hits = [searcher.index.search(one[None], 10, vectors=searcher.rows.vectors) for one in vectors] if searcher.index else []
+        index_only = (time.perf_counter() - begin) / len(vectors)
+        found = [np.sum(hit.scores[0] >= truth.scores[i, -1] - 1e-6) / 10 for i, hit in enumerate(hits)]
+    milliseconds = np.asarray(latencies) * 1e3
+    return {
+        "queries": len(texts),
+        "p50_ms": float(np.percentile(milliseconds, 50)),
+        "p99_ms": float(np.percentile(milliseconds, 99)),
+        "index_only_ms": index_only * 1e3,
+        "recall_at_10": float(np.mean(found)) if found else 1.0,
+    }
+
+
+def one_more_day(folder: Path, prompts: int, accounts: int) -> dict[str, Any]:
+    """Scan one more day on the full store, and the same day alone."""
+    config = SimulationConfig(prompts=prompts, accounts=accounts, days=1, seed=3, start=START + timedelta(days=DAYS))
+    day = simulate(config, folder / "day")
+    timings = {}
+    for name, store in (("alone", folder / "day-store"), ("added", folder / "store")):
+        begin = time.perf_counter()
+        run = scan(store, day.prompts, day.accounts)
+        timings[f"{name}_seconds"] = time.perf_counter() - begin
+        timings[f"{name}_stages"] = run["measured"]["seconds"]
+        timings[f"{name}_peak_rss_bytes"] = run["measured"]["peak_rss_bytes"]
+    return {"prompts": prompts, **timings, "ratio": timings["added_seconds"] / timings["alone_seconds"]}
+
+
+def table(results: dict[str, Any]) -> str:
+    """Draw the results beside their budgets as Markdown."""
+    sizes = sorted((key for key in results if key.isdigit()), key=int)
+    head = "| measure | budget | " + " | ".join(f"{int(size):,} prompts" for size in sizes) + " |"
+    lines = [head, "|---|---|" + "---:|" * len(sizes)]
+
+    def row(name: str, budget: str, pick: Any) -> None:
+        lines.append(f"| {name} | {budget} | " + " | ".join(pick(results[size]) for size in sizes) + " |")
+
+    row("end to end, prompts/s", "≥ 1,500 at 1 M", lambda r: f"{r['prompts_per_second']:,.0f}")
+    row("peak RSS, GiB", "≤ 6 at 1 M", lambda r: f"{r['peak_rss_bytes'] / 2**30:.2f}")
+    stages = ["ingest", "normalise", "embed", "index", "neighbours", "families", "accounts"]
+    for stage in stages:
+        budget = {"ingest": "≥ 100,000 on Parquet", "neighbours": "≤ 600 s at 1 M", "families": "≤ 60 s at 1 M"}.get(stage, "")
+        row(
+            f"{stage}, s (prompts/s)",
+            budget,
+            lambda r, s=stage: f"{r['stage_seconds'].get(s, 0):.1f} ({r['prompts'] / max(r['stage_seconds'].get(s, 0), 1e-3):,.0f})",
+        )
+    row("graph: true neighbours found", "≥ .95", lambda r: f"{r['graph']['intersection']:.3f}")
+    row("graph: pairs with cosine ≥ .9 found", "≥ .999", lambda r: f"{r['graph']['close']:.4f}")
+    row("distinct texts", "", lambda r: f"{r['texts']:,}")
+    row("families", "", lambda r: f"{r['families']:,}")
+    row("disk, bytes per text", "", lambda r: f"{r['disk_bytes_per_text']:,.0f}")
+    row("index, bytes per vector", "≤ 70 at 1 M", lambda r: f"{r['index_bytes_per_vector']:.0f}")
+    row("search p50, ms", "", lambda r: f"{r['search']['p50_ms']:.1f}")
+    row("search p99, ms", "< 50 at 1 M", lambda r: f"{r['search']['p99_ms']:.1f}")
+    row("search, index alone, ms", "", lambda r: f"{r['search']['index_only_ms']:.1f}")
+    row("recall@10 against exact", "≥ .95", lambda r: f"{r['search']['recall_at_10']:.3f}")
+    row("scan with nothing new, s", "< 2", lambda r: f"{r['noop_seconds']:.2f}")
+    row("one more day ÷ that day alone", "≤ 1.3", lambda r: f"{r['one_more_day']['ratio']:.2f}")
+    first = results[sizes[0]]["machine"] if sizes else {}
+    note = f"Machine: {first.get('processor')}, {first.get('cores')} cores, {first.get('memory_gib')} GiB."
+    return "\n".join([*lines, "", note])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"a scan failed: {json.dumps(error.cmd)}")
