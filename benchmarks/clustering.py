@@ -35,6 +35,7 @@ SWEEPS: dict[str, tuple[float | None, ...]] = {
 
 
 def main() -> None:
+    """Embed, build the graph once per data set, and print one row per setting."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--encoder", required=True)
@@ -80,6 +81,7 @@ def data_sets(folder: Path) -> Iterator[tuple[str, list[str], NDArray[np.int64]]
 
 
 def distinct(texts: list[str], families: list[object]) -> tuple[list[str], NDArray[np.int64]]:
+    """Distinct texts in order of appearance, and the number of the family each was first seen in."""
     first: dict[str, object] = {}
     for text, family in zip(texts, families, strict=True):
         first.setdefault(text, family if isinstance(family, str) else None)
@@ -95,6 +97,7 @@ def settings() -> Iterator[dict[str, float | None]]:
 
 
 def row(graph: Graph, families: NDArray[np.int64], setting: dict[str, float | None]) -> str:
+    """Cluster with one setting; a row of the table."""
     start = time.perf_counter()
     labels = cluster_graph(graph, **setting).labels  # type: ignore[arg-type]
     seconds = time.perf_counter() - start

@@ -79,8 +79,10 @@ def update_cells(vectors: Vectors, previous: Cells | None = None, *, seed: int =
 
 
 def cells_for(n: int) -> int:
-    """Number of cells for n rows: one up to `BRUTE_FORCE_ROWS`, then about sqrt(n): larger cells cost the same
-    per query (selection dominates the products) and lose fewer neighbours at their borders."""
+    """Number of cells for n rows: one up to `BRUTE_FORCE_ROWS`, then about sqrt(n).
+
+    More and smaller cells do not cost less per query (selection dominates the products) and lose more at their borders.
+    """
     return 1 if n <= BRUTE_FORCE_ROWS else round(math.sqrt(n))
 
 
