@@ -79,8 +79,11 @@ def update_cells(vectors: Vectors, previous: Cells | None = None, *, seed: int =
 
 
 def cells_for(n: int) -> int:
-    """Number of cells for n rows: one up to `BRUTE_FORCE_ROWS`, then about 2 sqrt(n)."""
-    return 1 if n <= BRUTE_FORCE_ROWS else round(2 * math.sqrt(n))
+    """Number of cells for n rows: one up to `BRUTE_FORCE_ROWS`, then about sqrt(n).
+
+    More and smaller cells do not cost less per query (selection dominates the products) and lose more at their borders.
+    """
+    return 1 if n <= BRUTE_FORCE_ROWS else round(math.sqrt(n))
 
 
 def _train(vectors: Vectors, sample: Int64, cells: int, seed: int) -> Float32:
@@ -126,7 +129,7 @@ def _split_huge(vectors: Vectors, assignment: NDArray[np.int32], cells: int, lim
     sizes = np.bincount(assignment[assignment >= 0], minlength=cells)
     more = [np.empty((0, vectors.d), dtype=np.float32)]
     for cell in np.flatnonzero(sizes > limit) if cells > 1 else ():
-        parts = max(2, round(_HUGE * sizes[cell] / limit))
+        parts = max(2, round(4 * sizes[cell] / limit))
         members = np.flatnonzero(assignment == cell)
         chosen = np.random.default_rng(seed).permutation(members)[: parts * _TRAINING_ROWS_PER_CELL]
         if (

@@ -20,10 +20,11 @@ from promptscan.errors import UsageError
 from promptscan.graph import Graph, Int32, lay_over
 from promptscan.vectors import Float32, Int64
 
+# chosen on prompts with known families: docs/decisions/003-clustering.md
 MIN_CLUSTER_SIZE = 5
 MIN_SAMPLES = 5
-FLOOR = 0.02
-CAP = 0.8
+FLOOR = 0.1
+CAP = 0.5
 _TIE = 1e-9  # relative; sums of stability that differ by less are equal, and the larger cluster wins
 
 Float64 = NDArray[np.float64]

@@ -207,7 +207,7 @@ def test_edges_count_in_both_directions():
 
 def test_nothing_beyond_the_cap_is_linked():
     rows = of_groups([30, 30], spread=0.4)
-    result = cluster_graph(built(rows), cap=0.1)
+    result = cluster_graph(built(rows), cap=0.1, floor=0.01)
     assert (result.labels == -1).all()
 
 

@@ -213,7 +213,7 @@ def test_every_row_is_in_its_nearest_cell():
     members, starts = cells.members()
     assert (cells.assignment[members[starts[3] : starts[4]]] == 3).all()
     assert cells_for(20_000) == 1
-    assert cells_for(1_000_000) == 2000
+    assert cells_for(1_000_000) == 1000
 
 
 def test_graph_parts_that_do_not_fit_are_refused():
