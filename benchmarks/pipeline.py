@@ -81,7 +81,17 @@ def measure(size: int, work: Path) -> dict[str, Any]:
 
 def scan(store: Path, prompts: Path, accounts: Path) -> dict[str, Any]:
     """Scan in a process of its own and return what the newest run recorded."""
-    command = [sys.executable, "-m", "promptscan", "--store", str(store), "scan", str(prompts), "--accounts", str(accounts)]
+    command = [
+        sys.executable,
+        "-m",
+        "promptscan",
+        "--store",
+        str(store),
+        "scan",
+        str(prompts),
+        "--accounts",
+        str(accounts),
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with Store(store) as opened:
         return dict(opened.generation.manifest.runs[-1])
@@ -118,7 +128,7 @@ def of_store(store: Path) -> dict[str, Any]:
 def search(store: Path, folder: Path) -> dict[str, Any]:
     """Measure latency and recall with texts that are not in the store."""
     other = simulate(SimulationConfig(prompts=QUERIES * 3, accounts=QUERIES, days=DAYS, seed=2, start=START), folder)
-    texts = sorted(set(pq.read_table(other.prompts, columns=["text"])["text"].to_pylist()))[:: 2][:QUERIES]
+    texts = sorted(set(pq.read_table(other.prompts, columns=["text"])["text"].to_pylist()))[::2][:QUERIES]
     with Store(store) as opened:
         searcher = opened.searcher
         opened.search(texts[0])
@@ -130,7 +140,11 @@ def search(store: Path, folder: Path) -> dict[str, Any]:
         vectors = embed_texts(searcher.encoder, [clean_one(text) for text in texts]).vectors.astype(np.float32)
         truth = exact_search(vectors, 10, searcher.rows.vectors)
         begin = time.perf_counter()
-        hits = [searcher.index.search(one[None], 10, vectors=searcher.rows.vectors) for one in vectors] if searcher.index else []
+        hits = (
+            [searcher.index.search(one[None], 10, vectors=searcher.rows.vectors) for one in vectors]
+            if searcher.index
+            else []
+        )
         index_only = (time.perf_counter() - begin) / len(vectors)
         found = [np.sum(hit.scores[0] >= truth.scores[i, -1] - 1e-6) / 10 for i, hit in enumerate(hits)]
     milliseconds = np.asarray(latencies) * 1e3
@@ -170,11 +184,15 @@ def table(results: dict[str, Any]) -> str:
     row("peak RSS, GiB", "≤ 6 at 1 M", lambda r: f"{r['peak_rss_bytes'] / 2**30:.2f}")
     stages = ["ingest", "normalise", "embed", "index", "neighbours", "families", "accounts"]
     for stage in stages:
-        budget = {"ingest": "≥ 100,000 on Parquet", "neighbours": "≤ 600 s at 1 M", "families": "≤ 60 s at 1 M"}.get(stage, "")
+        budget = {"ingest": "≥ 100,000 on Parquet", "neighbours": "≤ 600 s at 1 M", "families": "≤ 60 s at 1 M"}.get(
+            stage, ""
+        )
         row(
             f"{stage}, s (prompts/s)",
             budget,
-            lambda r, s=stage: f"{r['stage_seconds'].get(s, 0):.1f} ({r['prompts'] / max(r['stage_seconds'].get(s, 0), 1e-3):,.0f})",
+            lambda r, s=stage: (
+                f"{r['stage_seconds'].get(s, 0):.1f} ({r['prompts'] / max(r['stage_seconds'].get(s, 0), 1e-3):,.0f})"
+            ),
         )
     row("graph: true neighbours found", "≥ .95", lambda r: f"{r['graph']['intersection']:.3f}")
     row("graph: pairs with cosine ≥ .9 found", "≥ .999", lambda r: f"{r['graph']['close']:.4f}")

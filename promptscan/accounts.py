@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from promptscan.ingest.fields import text_literal
+from promptscan.ingest.load import LOOKUP_GROUP, copy_parquet
 from promptscan.sql import one, script
 from promptscan.store import Writer
 from promptscan.store.catalog import statements
@@ -13,6 +13,7 @@ from promptscan.store.catalog import statements
 INPUTS = ("prompts", "cleans", "families", "templates")  # segment kinds the joins read
 ORDER = {
     "text_stats": "text_id",
+    "text_accounts": "text_id, account_id",
     "account_stats": "account_id",
     "family_stats": "family_id",
     "family_accounts": "family_id, account_id",
@@ -45,10 +46,7 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
         for statement in statements(script("stats")):
             con.execute(statement)
         for table, order in ORDER.items():
-            target = text_literal(str(directory / f"{table}.parquet"))
-            con.execute(
-                f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
-            )
+            copy_parquet(con, f"FROM new_{table} ORDER BY {order}", directory / f"{table}.parquet", group=LOOKUP_GROUP)
         counts = "SELECT (SELECT count(*) FROM new_account_stats), (SELECT count(*) FROM new_family_accounts)"
         meta["accounts"], meta["pairs"] = one(con, counts)
     return AccountsStage(**meta)

@@ -38,8 +38,8 @@ class Settings:
     device: str = "auto"
     max_chars: int = 1_000_000
     max_bad_rows: float = 0.01
-    min_family_size: int = 8
-    min_samples: int = 8
+    min_family_size: int = 5
+    min_samples: int = 5
     min_copies: int = 20
     recall_target: float = 0.97
     memory_limit: str = "4GB"

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from promptscan.ingest.fields import text_literal
+from promptscan.ingest.load import LOOKUP_GROUP, copy_parquet
 from promptscan.sql import arrow, one, script
 from promptscan.store import Writer
 from promptscan.store.catalog import statements
@@ -105,10 +106,13 @@ def normalise(writer: Writer, *, progress: Progress = silent) -> NormaliseReport
             con.execute("SET VARIABLE first_clean = ?", [first_clean])
             for statement in statements(script("normalise")):
                 con.execute(statement)
-            for table, order in (("cleans", "clean_id"), ("text_cleans", "text_id")):
-                target = text_literal(str(directory / f"{table}.parquet"))
-                con.execute(
-                    f"COPY (FROM new_{table} ORDER BY {order}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
+            for table, order in (
+                ("cleans", "clean_id"),
+                ("text_cleans", "text_id"),
+                ("text_variants", "clean_id, text_id"),
+            ):
+                copy_parquet(
+                    con, f"FROM new_{table} ORDER BY {order}", directory / f"{table}.parquet", group=LOOKUP_GROUP
                 )
             meta["n_cleans"] = one(con, "SELECT count(*) FROM new_cleans")[0]
     finally:

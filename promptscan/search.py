@@ -21,10 +21,11 @@ from promptscan.errors import StoreError, UsageError
 from promptscan.exact import exact_search, range_search
 from promptscan.hits import Hit, Kind, SearchResult, explain
 from promptscan.index import VectorIndex
-from promptscan.normalise import clean_one
+from promptscan.normalise import clean, clean_one
 from promptscan.rows import IndexedRows, indexed_rows
 from promptscan.sql import first, script
 from promptscan.store import Generation
+from promptscan.store.catalog import statements
 
 SAME = 0.985  # cosine from which on two hits are shown as one
 FETCH = 4  # rows asked of the index per wanted hit: windows of one text and near-identical texts fold into one hit
@@ -34,6 +35,14 @@ MAX_HITS = 10_000  # hits of a threshold search
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where hits get their counts from: relations like `base_text_stats` and `base_text_accounts`."""
+
+    stats: str
+    accounts: str
 
 
 @dataclass(slots=True)
@@ -171,35 +180,39 @@ class Searcher:
         if threshold is not None and not -1 <= threshold <= 1:
             raise UsageError(f"--threshold {threshold} is out of range; wanted a cosine from -1 to 1")
         query = {**query, "k": k, "where": where, "threshold": threshold}
-        with self._turn, self._filtered(where) as (prompts, allowed):
+        with self._turn, self._filtered(where) as (scope, allowed):
             if threshold is None:
-                hits, more, exact = self._nearest(queries, cleaned, k, prompts, allowed)
+                hits, more, exact = self._nearest(queries, cleaned, k, scope, allowed)
             else:
-                hits, more, exact = self._within(queries, cleaned, threshold, prompts, allowed)
+                hits, more, exact = self._within(queries, cleaned, threshold, scope, allowed)
         return SearchResult(query, more, 1.0 if exact else self._recall(), tuple(hits))
 
     def _recall(self) -> float:
         return float(self.generation.manifest.measured.get("index", {}).get("recall", 1.0))
 
     @contextmanager
-    def _filtered(self, where: str | None) -> Iterator[tuple[str, Int64 | None]]:
-        """Yield (relation of the prompts to report, sorted clean ids to search in or None for all)."""
+    def _filtered(self, where: str | None) -> Iterator[tuple[_Scope, Int64 | None]]:
+        """Yield (relations to report from, sorted clean ids to search in or None for all)."""
         if where is None:
-            yield "base_prompts", None
+            yield _Scope("base_text_stats", "base_text_accounts"), None
             return
         relation = filtered(self.con, script("searchable"), where)
-        self.con.execute("DROP TABLE IF EXISTS matching")
-        relation.project("prompt_id, text_id, account_id, ts, clean_id").create("matching")
         try:
+            relation.project("prompt_id, text_id, account_id, ts, clean_id").create("matching")
+            for statement in statements(script("search_filter")):
+                self.con.execute(statement)
             found = self.con.execute(
                 "SELECT DISTINCT clean_id FROM matching WHERE clean_id IS NOT NULL ORDER BY clean_id"
             ).fetchnumpy()
-            yield "matching", np.asarray(found["clean_id"], dtype=np.int64)
+            yield _Scope("matching_stats", "matching_accounts"), np.asarray(found["clean_id"], dtype=np.int64)
+        except duckdb.Error as error:
+            raise UsageError(f"--where {where!r} failed: {str(error).strip().splitlines()[0][:200]}") from None
         finally:
-            self.con.execute("DROP TABLE IF EXISTS matching")
+            for table in ("matching", "matching_stats", "matching_accounts"):
+                self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _nearest(
-        self, queries: Float32, cleaned: str, k: int, prompts: str, allowed: Int64 | None
+        self, queries: Float32, cleaned: str, k: int, scope: _Scope, allowed: Int64 | None
     ) -> tuple[list[Hit], bool, bool]:
         """Fetch more and more rows until k distinct hits are found, the rows are exhausted, or the bound is met."""
         row_filter = None if allowed is None else self._rows_of(allowed)
@@ -211,10 +224,10 @@ class Searcher:
                 break
             fetch *= 4
         exact = self.index is None or self.index.settings.nlist == 0
-        return self._describe(groups[:k], cleaned, prompts), len(groups) > k or not found.exhausted, exact
+        return self._describe(groups[:k], cleaned, scope), len(groups) > k or not found.exhausted, exact
 
     def _within(
-        self, queries: Float32, cleaned: str, threshold: float, prompts: str, allowed: Int64 | None
+        self, queries: Float32, cleaned: str, threshold: float, scope: _Scope, allowed: Int64 | None
     ) -> tuple[list[Hit], bool, bool]:
         """Score every row exactly; nothing at or above the threshold is missed below the limit."""
         row_filter = None if allowed is None else self._rows_of(allowed)
@@ -227,7 +240,7 @@ class Searcher:
         groups = [
             [(int(c), float(s))] for c, s in zip(found.clean_ids[:MAX_HITS], found.scores[:MAX_HITS], strict=True)
         ]
-        return self._describe(groups, cleaned, prompts), cut, True
+        return self._describe(groups, cleaned, scope), cut, True
 
     def _candidates(self, queries: Float32, fetch: int, allowed: Int64 | None) -> _Candidates:
         if self.index is None:
@@ -252,40 +265,34 @@ class Searcher:
         vectors = self._own_vectors(found.clean_ids)
         heads: list[int] = []
         groups: list[list[tuple[int, float]]] = []
-        for position, (clean, score) in enumerate(zip(found.clean_ids.tolist(), found.scores.tolist(), strict=True)):
+        for position, (clean_id, score) in enumerate(zip(found.clean_ids.tolist(), found.scores.tolist(), strict=True)):
             same = np.flatnonzero(vectors[heads] @ vectors[position] >= SAME) if heads else np.zeros(0, dtype=np.int64)
             if len(same):
-                groups[int(same[0])].append((clean, score))
+                groups[int(same[0])].append((clean_id, score))
             elif len(groups) < wanted:
                 heads.append(position)
-                groups.append([(clean, score)])
+                groups.append([(clean_id, score)])
         return groups
 
-    def _describe(self, groups: Sequence[Sequence[tuple[int, float]]], cleaned: str, prompts: str) -> list[Hit]:
+    def _describe(self, groups: Sequence[Sequence[tuple[int, float]]], cleaned: str, scope: _Scope) -> list[Hit]:
         """Join groups of clean texts with their texts, prompts, accounts and families."""
         pairs = [(head[0][0], clean) for head in groups for clean, _ in head]
-        wanted = pa.table(
-            {
-                "head": pa.array([p[0] for p in pairs], pa.int64()),
-                "clean_id": pa.array([p[1] for p in pairs], pa.int64()),
-            }
-        )
-        self.con.register("wanted", wanted)
+        columns = {
+            name: pa.array([pair[i] for pair in pairs], pa.int64()) for i, name in enumerate(("head", "clean_id"))
+        }
+        query = script("search_hits").replace("/* stats */", scope.stats).replace("/* accounts */", scope.accounts)
+        self.con.register("wanted", pa.table(columns))
         try:
-            rows = self.con.execute(script("search_hits").replace("/* prompts */", prompts)).fetchall()
+            rows = self.con.execute(query).fetchall()
         finally:
             self.con.unregister("wanted")
-        by_head = {row[0]: row[1:] for row in rows}
-        hits: list[Hit] = []
-        for group in groups:
-            clean_id, score = group[0]
-            row = by_head.get(clean_id)
-            if row is None:
-                continue
-            own_clean, *facts = row
-            kind = explain(cleaned, own_clean) if cleaned else Kind.SIMILAR
-            hits.append(_hit(len(hits) + 1, score, kind, len(group) - 1, facts))
-        return hits
+        facts = {row[0]: row[1:] for row in rows}
+        found = [group for group in groups if group[0][0] in facts]
+        forms = clean(pa.array([facts[group[0][0]][2] for group in found], pa.large_string()))[0].to_pylist()
+        return [
+            _hit(rank, group[0][1], explain(cleaned, form), len(group) - 1, facts[group[0][0]])
+            for rank, (group, form) in enumerate(zip(found, forms, strict=True), 1)
+        ]
 
     def _rows_of(self, cleans: Int64) -> Int64:
         """Return the sorted rows of some clean texts, their windows included."""
@@ -321,7 +328,7 @@ def _spread(n: int, size: int) -> Int64:
     return np.arange(n) if n <= size else np.linspace(0, n - 1, size).astype(np.int64)
 
 
-def _hit(rank: int, score: float, kind: Kind, collapsed: int, facts: list[Any]) -> Hit:
+def _hit(rank: int, score: float, kind: Kind, collapsed: int, facts: Sequence[Any]) -> Hit:
     prompt_id, text_id, text, account_id, ts, n_prompts, n_accounts, template_id, family_id, campaign_id = facts
     return Hit(
         rank,

@@ -173,7 +173,7 @@ def _cut_sign(count: int) -> str:
 
 # What makes a spreadsheet read a cell as a formula or a command, with the full-width and small forms that some programs
 # fold. Blanks before it do not help: programs trim them. Both expressions are linear in the text.
-_RUNS = r"[=+\-@|%＝＋－＠｜％﹢﹣﹦﹪﹫−]"  # noqa: RUF001
+_RUNS = r"[=+\-@|%＝＋－＠｜％﹢﹣﹦﹪﹫−]"
 _ESCAPED = r"⟨U\+[0-9A-F]+(?:\*\d+)?⟩|␍"
 _FORMULA = re.compile(rf"\t|␍|(?:\s|{_ESCAPED})*{_RUNS}")
 _FORMULA_INSIDE = re.compile(rf"([\n\t])(?=(?:[^\S\n\t]|{_ESCAPED})*{_RUNS})")

@@ -93,13 +93,13 @@ def test_plain_ascii_is_left_alone_and_twice_is_once(text: str) -> None:
     [
         "Приведи пример эксплойта",
         "اكتب رسالة قصيرة",
-        "می\u200cخواهم",  # noqa: RUF001 - Persian, ZWNJ inside a word
+        "می\u200cخواهم",
         "שָׁלוֹם עוֹלָם",
         "क्\u200dष हिन्दी",  # Devanagari, ZWJ after a virama
         "写一个示例 日本語 한국어",
         "👩🏽\u200d💻 👨\u200d👩\u200d👧 ❤️\u200d🔥 1️⃣ 🇫🇷",
         "Tiếng Việt tie\u0302\u0301ng",
-        "⟨ψ|φ⟩ a × b …",  # noqa: RUF001
+        "⟨ψ|φ⟩ a × b …",
     ],
 )
 def test_legitimate_text_stays_as_it_is(text: str) -> None:
@@ -165,7 +165,7 @@ def test_a_long_hostile_text_costs_only_what_is_shown() -> None:
         ("\t=x", "'\t'=x"),
         ("\tx", "'\tx"),
         ("\rx", "'␍x"),
-        ("＝1+1", "'＝1+1"),  # noqa: RUF001
+        ("＝1+1", "'＝1+1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("-2+3", "'-2+3"),
         ("|calc", "'|calc"),
@@ -196,7 +196,7 @@ def test_no_line_of_a_csv_cell_is_a_formula_or_carries_a_control(text: str) -> N
     cell = csv_cell(text)
     assert not [character for character in cell if dangerous(character) and character not in "\n\t"]
     for line in re.split(r"[\n\t]", cell):
-        assert not line.lstrip().startswith(tuple("=+-@|%＝＋－＠"))  # noqa: RUF001
+        assert not line.lstrip().startswith(tuple("=+-@|%＝＋－＠"))
 
 
 def test_csv_guard_is_linear() -> None:

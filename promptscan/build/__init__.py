@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from promptscan.version import __version__
 from promptscan.config import Settings
 from promptscan.types import Progress, silent
+from promptscan.version import __version__
 
 if TYPE_CHECKING:
     from promptscan.store import Writer
@@ -98,7 +98,11 @@ class BuildReport:
 
 def versions() -> dict[str, str]:
     """Return the versions of promptscan, Python and the libraries that results depend on."""
-    return {"promptscan": __version__, "python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+    return {
+        "promptscan": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in VERSIONED},
+    }
 
 
 def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = silent) -> BuildReport:
@@ -178,7 +182,9 @@ def _families(writer: Writer, settings: Settings, run: Run) -> None:
 
     rules = FamilyRules(settings.min_family_size, settings.min_samples, settings.min_copies)
     current = writer.manifest.of_kind("families")
-    if not writer.manifest.of_kind("graph") or (current and current[0].meta["key"] == family_key(writer.manifest, rules)):
+    if not writer.manifest.of_kind("graph") or (
+        current and current[0].meta["key"] == family_key(writer.manifest, rules)
+    ):
         return
     from promptscan.build.graph import load_graph
     from promptscan.families import find_families

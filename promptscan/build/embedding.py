@@ -78,6 +78,8 @@ def _embed_part(
         spans = {"clean_id": result.chunk_text + first, "start_char": result.chunk_start, "end_char": result.chunk_end}
         con.register("spans", {name: np.ascontiguousarray(values) for name, values in spans.items()})
         query = "SELECT clean_id, row_number() OVER () - 1 AS chunk, start_char, end_char FROM spans"
-        con.execute(f"COPY ({query}) TO {text_literal(str(directory / 'chunks.parquet'))} (FORMAT parquet, COMPRESSION zstd)")
+        con.execute(
+            f"COPY ({query}) TO {text_literal(str(directory / 'chunks.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
+        )
         con.unregister("spans")
     return len(result.chunk_text)

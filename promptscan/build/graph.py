@@ -34,7 +34,9 @@ def extend(writer: Writer, *, progress: Progress) -> GraphReport | None:
     vectors = text_vectors(writer)
     if vectors.n == done:
         return None
-    parents = "|".join(segment.name for segment in writer.manifest.segments if segment.kind in {"vectors", "graph", "cells"})
+    parents = "|".join(
+        segment.name for segment in writer.manifest.segments if segment.kind in {"vectors", "graph", "cells"}
+    )
     key = hashlib.sha256(f"graph|{K}|{done}|{vectors.n}|{parents}".encode()).hexdigest()
     cells = update_cells(vectors, _load_cells(writer))
     old = load_graph(writer) if segments else None

@@ -57,7 +57,7 @@ def building_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--encoder", help="static (default), minilm, or a sentence-transformers name or folder."),
             click.option("--device", help="cpu, cuda, or auto (default)."),
             click.option(
-                "--min-family-size", type=int, help="Distinct texts that make a cluster a family (default 8)."
+                "--min-family-size", type=int, help="Distinct texts that make a cluster a family (default 5)."
             ),
         )
     ):

@@ -21,7 +21,7 @@ from promptscan.store.catalog import statements
 from promptscan.types import Progress, silent
 
 HEAD = 1 << 16  # bytes at the start of a file by which a grown or rewritten log is recognised
-TEXT_GROUP = 8_192  # rows per Parquet row group of texts: what reading one text costs
+LOOKUP_GROUP = 2_048  # rows per Parquet row group of what search looks up by id: reading one row reads its group
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
             con,
             "SELECT text_id, digest, text, length(text)::INTEGER AS n_chars FROM new_text_rows ORDER BY text_id",
             directory / "texts.parquet",
-            group=TEXT_GROUP,
+            group=LOOKUP_GROUP,
         )
         extra = "".join(f", s.{quote(name)}::{type_} AS {quote(name)}" for name, type_ in columns.items())
         copy_parquet(con, script("ingest_prompts").replace("/* kept columns */", extra), directory / "prompts.parquet")

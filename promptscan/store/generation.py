@@ -119,6 +119,8 @@ def configure(
     con.execute("SET autoload_known_extensions = false")
     con.execute("SET allow_community_extensions = false")
     con.execute("SET enable_progress_bar = false")
+    con.execute("SET parquet_metadata_cache = true")  # segments never change: read their footers once
+    con.execute("SET dynamic_or_filter_threshold = 4096")  # look ids up by row group, not by scanning
     con.execute(f"SET memory_limit = {literal(memory_limit)}")
     con.execute(f"SET temp_directory = {literal(str(root / 'work' / 'spill'))}")
     if threads is not None:
