@@ -30,7 +30,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _libraries() -> Finding:
     found, missing = [], []
-    for name in ("duckdb", "faiss-cpu", "hdbscan", "numpy", "pyarrow", "scipy", "sentence-transformers", "torch"):
+    for name in ("duckdb", "faiss-cpu", "numpy", "pyarrow", "scipy", "sentence-transformers", "torch"):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:

@@ -22,7 +22,7 @@ from promptscan.version import __version__
 if TYPE_CHECKING:
     from promptscan.store import Writer
 
-VERSIONED = ("duckdb", "faiss-cpu", "hdbscan", "numpy", "pyarrow", "scipy", "sentence-transformers", "tokenizers")
+VERSIONED = ("duckdb", "faiss-cpu", "numpy", "pyarrow", "scipy", "sentence-transformers", "tokenizers")
 
 
 @dataclass(slots=True)
