@@ -1,6 +1,6 @@
 """Compare encoders, and the choices inside the static one, on labelled prompts.
 
-    python benchmarks/encoders.py --data DIR                           # static and minilm
+    python benchmarks/encoders.py --data DIR --corpus 600 --tasks distill_pipelines,sts_semeval  # static and minilm
     python benchmarks/encoders.py --data DIR --encoders static --grid --out benchmarks/results/encoders-grid.json
     python benchmarks/encoders.py --data DIR --precision               # minilm in float32 and bfloat16
 
@@ -166,6 +166,7 @@ def main() -> None:
         "--grid", action="store_true", help="also other choices of the static encoder (needs model2vec)"
     )
     parser.add_argument("--precision", action="store_true", help="only compare float32 and bfloat16 of minilm")
+    parser.add_argument("--tasks", default="", help="only these sets, comma separated (default: all)")
     parser.add_argument("--corpus", type=int, default=3000, help="texts per family task")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS / "encoders.json")
@@ -173,7 +174,9 @@ def main() -> None:
     tasks = [family_task(arguments.data, name, arguments.corpus, arguments.seed) for name in FAMILY_SETS]
     tasks.append(paraphrase_task(arguments.data, "sts_semeval", "en"))
     tasks += [paraphrase_task(arguments.data, "stsb_multi", language) for language in LANGUAGES]
-    short = [text for text in tasks[0].corpus if 300 <= len(text) < 600]
+    texts = tasks[0].corpus
+    tasks = [task for task in tasks if not arguments.tasks or task.name.split()[0] in arguments.tasks.split(",")]
+    short = [text for text in texts if 300 <= len(text) < 600]
     if arguments.precision:
         precision(short[:300])
         return
