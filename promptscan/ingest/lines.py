@@ -38,22 +38,31 @@ class LineBlock:
 
 def open_stream(path: Path, compression: str | None) -> IO[bytes]:
     """Open a file for reading, decompressed, as UTF-8 whatever its byte order mark says."""
-    raw: Any = path.open("rb")
+    stream = io.BufferedReader(_decompressed(path, compression), buffer_size=1 << 20)
+    try:
+        head = stream.peek(4)
+        for mark, encoding in BOMS:
+            if head.startswith(mark):
+                stream.read(len(mark))
+                if encoding != "utf-8":
+                    return cast("IO[bytes]", codecs.EncodedFile(cast("Any", stream), "utf-8", encoding, errors="replace"))
+                break
+    except BaseException:
+        stream.close()
+        raise
+    return cast("IO[bytes]", stream)
+
+
+def _decompressed(path: Path, compression: str | None) -> Any:
+    """Open a file so that closing the result closes the file."""
     if compression == "gzip":
-        raw = gzip.GzipFile(fileobj=raw)
-    elif compression == "zstd":
+        return gzip.open(path, "rb")
+    raw = path.open("rb")
+    if compression == "zstd":
         import zstandard
 
-        raw = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
-    stream = io.BufferedReader(raw, buffer_size=1 << 20)
-    head = stream.peek(4)
-    for mark, encoding in BOMS:
-        if head.startswith(mark):
-            stream.read(len(mark))
-            if encoding != "utf-8":
-                return cast("IO[bytes]", codecs.EncodedFile(cast("Any", stream), "utf-8", encoding, errors="replace"))
-            break
-    return cast("IO[bytes]", stream)
+        return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
+    return raw
 
 
 def blocks(stream: IO[bytes], *, first_line: int = 1) -> Iterator[LineBlock]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from promptscan.errors import StoreError
 from promptscan.sql import script
 from promptscan.store.manifest import Manifest, Segment
 from promptscan.store.tables import TABLES, Table
@@ -30,9 +31,16 @@ def create_views(con: duckdb.DuckDBPyConnection, manifest: Manifest, root: Path)
         con: a connection that may read the store's files.
         manifest: the generation.
         root: where the store is now, which may differ from where it was written.
+
+    Raises:
+        StoreError: a table's file is gone, or is no Parquet file any more.
     """
     for name, table in TABLES.items():
-        con.execute(f"CREATE VIEW base_{name} AS {_rows(name, table, manifest.of_kind(table.kind), root)}")
+        try:
+            con.execute(f"CREATE VIEW base_{name} AS {_rows(name, table, manifest.of_kind(table.kind), root)}")
+        except duckdb.Error as error:
+            reason = str(error).strip().splitlines()[0][:300]
+            raise StoreError(f"table {name} of store {root} can't be read ({reason}); run `promptscan fsck --deep`") from None
     con.execute(
         "CREATE TABLE base_runs (run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, command VARCHAR, "
         "config JSON, versions JSON, n_prompts BIGINT, measured JSON)"

@@ -56,11 +56,11 @@ class Generation:
                 if read_current(root)[0] == number:
                     raise StoreError(f"{path} is missing; CURRENT names it: restore it or run `promptscan fsck`")
                 continue
-            data = held.read()
-            if hashlib.sha256(data).hexdigest() != digest:
+            try:
+                return cls(root, _checked(held.read(), digest, path), held)
+            except BaseException:
                 held.close()
-                raise StoreError(f"{path} does not match the digest in CURRENT; run `promptscan fsck`")
-            return cls(root, Manifest.from_json(data, str(path)), held)
+                raise
         raise StoreError(f"{root}/CURRENT keeps moving; try again")
 
     def __enter__(self) -> Self:
@@ -125,6 +125,12 @@ def configure(
     con.execute(f"SET temp_directory = {literal(str(root / 'work' / 'spill'))}")
     if threads is not None:
         con.execute(f"SET threads = {int(threads)}")
+
+
+def _checked(data: bytes, digest: str, path: Path) -> Manifest:
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise StoreError(f"{path} does not match the digest in CURRENT; run `promptscan fsck`")
+    return Manifest.from_json(data, str(path))
 
 
 def manifest_path(root: Path, number: int) -> Path:

@@ -1,0 +1,43 @@
+"""Shared stores: built once a session, read by many tests, copied by those that write or damage."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import promptscan
+from promptscan.config import Settings
+from tests.logs import sample_rows, write_jsonl
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting of whoever runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith("PROMPTSCAN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample log as JSON Lines."""
+    return write_jsonl(tmp_path_factory.mktemp("log") / "prompts.jsonl", sample_rows())
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, log: Path) -> Path:
+    """A store built from the sample log; read only."""
+    root = tmp_path_factory.mktemp("built") / "store"
+    promptscan.scan(log, settings=Settings(store=root))
+    return root
+
+
+@pytest.fixture
+def store(built: Path, tmp_path: Path) -> Path:
+    """A copy of the built store to write to."""
+    return Path(shutil.copytree(built, tmp_path / "store"))
