@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 
 import click
@@ -27,6 +28,7 @@ def run(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: 0 ok, 1 failure, 2 usage, 3 store damaged or locked, 4 bad data, 10 findings, 130 interrupted.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before FAISS loads: its spinning threads slow a busy machine
     from promptscan.cli.root import root
 
     words = sys.argv[1:] if arguments is None else arguments
