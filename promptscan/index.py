@@ -40,7 +40,8 @@ class IndexSettings:
         trained_n: number of rows the centroids were trained for.
         nlist: number of inverted lists, 0 for a flat index.
         nprobe: lists visited per query.
-        candidates: rows fetched for re-ranking at k <= 10; grows in proportion to k above.
+        candidates: rows fetched for re-ranking at k <= 10; grows in proportion to k above. A flat index needs them too:
+            its float16 scores order near-copies only roughly.
     """
 
     recipe: str
@@ -99,9 +100,7 @@ class VectorIndex:
         if n == 0 or (allowed is not None and len(allowed) <= max(EXACT_SHARE * n, k)):
             return exact_search(queries, k, vectors, allowed=allowed)
         unit_queries = unit(queries)
-        fetch = (
-            max(self.settings.candidates, math.ceil(self.settings.candidates * k / 10)) if self.settings.nlist else k
-        )
+        fetch = max(self.settings.candidates, math.ceil(self.settings.candidates * k / 10))
         share = 1.0 if allowed is None else len(allowed) / n
         selector, bitmap = _selector(allowed, n)
         parameters = _search_parameters(self.settings, selector, share)

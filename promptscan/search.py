@@ -223,8 +223,8 @@ class Searcher:
             if len(groups) > k or found.exhausted or fetch >= max(MAX_FETCH, FETCH * k):
                 break
             fetch *= 4
-        exact = self.index is None or self.index.settings.nlist == 0
-        return self._describe(groups[:k], cleaned, scope), len(groups) > k or not found.exhausted, exact
+        more = len(groups) > k or not found.exhausted
+        return self._describe(groups[:k], cleaned, scope), more, self.index is None
 
     def _within(
         self, queries: Float32, cleaned: str, threshold: float, scope: _Scope, allowed: Int64 | None
