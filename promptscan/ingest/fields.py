@@ -61,8 +61,8 @@ def text_literal(value: str) -> str:
 
 
 def json_path(keys: Sequence[str]) -> str:
-    """Write a JSON path to nested keys as an SQL literal."""
-    return text_literal("$" + "".join('."' + key.replace('"', '\\"') + '"' for key in keys))
+    """Write a JSON pointer (RFC 6901) to nested keys as an SQL literal; unlike a path it reaches every key, the empty one too."""
+    return text_literal("".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys))
 
 
 def parse_mapping(pairs: Sequence[str], fields: Mapping[str, tuple[str, ...]] = PROMPT_FIELDS) -> dict[str, str]:
@@ -149,8 +149,9 @@ def as_kept(column: Column) -> tuple[str, str]:
     if scalar and column.type != "UHUGEINT":
         return column.sql, column.type
     if column.type.startswith(("TIMESTAMP", "DECIMAL")):
-        target = "TIMESTAMP" if column.type.startswith("TIMESTAMP") else "DOUBLE"
-        return f"CAST({column.sql} AS {target})", target
+        if column.type.startswith("TIMESTAMP"):
+            return as_time(column), "TIMESTAMP"
+        return f"CAST({column.sql} AS DOUBLE)", "DOUBLE"
     if text_type(column.type) == "json" and column.type != "JSON":
         return f"CAST(to_json({column.sql}) AS VARCHAR)", "VARCHAR"
     return as_varchar(column), "VARCHAR"
@@ -162,8 +163,8 @@ def as_time(column: Column) -> str:
     Numbers are epoch seconds below the year 9999, then milliseconds, microseconds, nanoseconds by size. Text is a
     number or ISO 8601; without a zone it is UTC.
     """
-    if column.type == "TIMESTAMP WITH TIME ZONE":
-        return f"({column.sql} AT TIME ZONE 'UTC')"
+    if column.type in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}:
+        return f"(CAST({column.sql} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     if column.type.startswith("TIMESTAMP") or column.type == "DATE":
         return f"CAST({column.sql} AS TIMESTAMP)"
     text = as_varchar(column)

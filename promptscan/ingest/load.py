@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from promptscan.ingest.fields import parse_mapping, quote, text_literal
-from promptscan.ingest.readers import UnreadableError, read
+from promptscan.ingest.readers import UnreadableError, read, unreadable
 from promptscan.ingest.sources import Format, Source, expand
 from promptscan.ingest.stage import Staged, entity_columns, reject, stage_block
 from promptscan.sql import one, script
@@ -171,7 +171,10 @@ def _stage(
         entry = LedgerEntry(
             source.name, size, digest, head, sha256_of(source.path, first=head), source_id, lines, staged.bad
         )
-    except (UnreadableError, OSError) as error:
+    except (UnreadableError, OSError, duckdb.Error) as caught:
+        error = unreadable(caught) if isinstance(caught, duckdb.Error) else caught  # tables are read while they are staged
+        if isinstance(error, duckdb.Error):
+            raise
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         staged = Staged()
         source_id = hashlib.sha256(source.name.encode("utf-8", "surrogateescape")).hexdigest()[:32]

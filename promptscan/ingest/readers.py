@@ -14,6 +14,8 @@ from promptscan.ingest.lines import blocks, open_stream, repair
 from promptscan.ingest.sources import Format, Source
 
 MAX_KEYS = 1_000  # distinct JSON keys looked at per block; the rest is kept in `extra`
+MAX_CSV_LINE = 32 << 20  # bytes; DuckDB allocates 16 times this for a compressed file unless told its buffer
+DISK_FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
 class UnreadableError(PromptscanError):
@@ -65,7 +67,7 @@ def read(
         else:
             yield from _jsonl(con, source, skip_bytes, skip_lines)
     except duckdb.Error as error:
-        raise UnreadableError(_first_line(error)) from None
+        raise unreadable(error) from None
     except (OSError, EOFError) as error:
         raise UnreadableError(str(error.strerror if isinstance(error, OSError) and error.strerror else error)) from None
     except Exception as error:  # zstandard's own error type derives from Exception only
@@ -86,7 +88,7 @@ def _csv(con: duckdb.DuckDBPyConnection, source: Source) -> Iterator[Block]:
         return
     relation = con.sql(
         f"SELECT * FROM read_csv({_literal_path(source.path)}, all_varchar = true, header = true, store_rejects = true, "
-        f"rejects_limit = 0, max_line_size = 536870912, compression = '{source.compression or 'none'}')"
+        f"rejects_limit = 0, max_line_size = {MAX_CSV_LINE}, buffer_size = {2 * MAX_CSV_LINE}, compression = '{source.compression or 'none'}')"
     )
     block = _columnar(relation, "row_number() OVER ()", source.path)
     yield block
@@ -133,12 +135,8 @@ def _jsonl(con: duckdb.DuckDBPyConnection, source: Source, skip_bytes: int, skip
                 "CREATE OR REPLACE TEMP VIEW source_lines AS SELECT position, line::JSON AS line FROM "
                 "(FROM raw_lines WHERE json_valid(line) UNION ALL BY NAME FROM repaired_lines)"
             )
-            no_object = con.execute(
-                "SELECT position, 'a JSON ' || lower(json_type(line)) || ' where an object was wanted', "
-                "(line::VARCHAR)[1:200] FROM source_lines WHERE json_type(line) <> 'OBJECT' ORDER BY position"
-            ).fetchall()
             done = block.done if source.compression is None else None
-            yield _json_block(con, [*block.rejected, *rejected, *no_object], done)
+            yield _json_block(con, [*block.rejected, *rejected], done)
 
 
 def _json_block(con: duckdb.DuckDBPyConnection, rejected: list[tuple[int, str, str]], done: int | None) -> Block:
@@ -147,8 +145,14 @@ def _json_block(con: duckdb.DuckDBPyConnection, rejected: list[tuple[int, str, s
         f"ORDER BY key LIMIT {MAX_KEYS}"
     ).fetchall()
     columns = [Column(key, "JSON", f"json_extract(line, {json_path([key])})") for (key,) in keys]
+    wanted = "json_type(line) <> 'OBJECT'" if keys else "true"  # without any key there is nothing to project
+    odd = con.execute(
+        "SELECT position, CASE json_type(line) WHEN 'OBJECT' THEN 'no text' "
+        "ELSE 'a JSON ' || lower(json_type(line)) || ' where an object was wanted' END, "
+        f"(line::VARCHAR)[1:200] FROM source_lines WHERE {wanted} ORDER BY position"
+    ).fetchall()
     relation = "(FROM source_lines WHERE json_type(line) = 'OBJECT')"
-    return Block(relation, columns, rejected, done, per_row=True)
+    return Block(relation, columns, [*rejected, *odd], done, per_row=True)
 
 
 def _is_array(source: Source) -> bool:
@@ -164,5 +168,9 @@ def _literal_path(path: Path) -> str:
     return text_literal("".join(f"[{char}]" if char in "*?[" else char for char in str(path)))
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).strip().splitlines()[0][:300]
+def unreadable(error: duckdb.Error) -> Exception:
+    """Turn DuckDB's error over a source into ours; a full disk is nobody's file's fault and stays what it is."""
+    message = str(error).strip()
+    if any(sign in message for sign in DISK_FULL):
+        return error
+    return UnreadableError(message.splitlines()[0][:300])
