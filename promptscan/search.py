@@ -90,7 +90,7 @@ class Searcher:
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
         """A locked-down connection to the generation's views."""
-        return self._closing.enter_context(self.generation.connect(memory_limit=self.memory_limit))
+        return self._closing.enter_context(self.generation.connect(memory_limit=self.memory_limit, threads=1))
 
     def close(self) -> None:
         """Close the connection; the generation stays its owner's."""
