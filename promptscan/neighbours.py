@@ -23,7 +23,7 @@ from promptscan.graph import Graph, GraphDelta, Int32, nearest
 from promptscan.vectors import Float32, Int64, Vectors
 
 K = 16
-PROBES = 20
+PROBES = 26
 _SLACK = 4  # candidates kept beyond k until their distances are exact
 _MAX_QUERIES = 16_384
 _EXACT_ROWS = 4096

@@ -11,17 +11,17 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.build.indexing import load_index
+from promptscan.describe import Group, Scope, TextsOf, describe
 from promptscan.embed import embed_texts
 from promptscan.encoders import Encoder, load_encoder
 from promptscan.errors import StoreError, UsageError
 from promptscan.exact import exact_search, range_search
-from promptscan.hits import Hit, Kind, SearchResult, explain
+from promptscan.hits import Hit, SearchResult
 from promptscan.index import VectorIndex
-from promptscan.normalise import clean, clean_one
+from promptscan.normalise import clean_one
 from promptscan.rows import IndexedRows, indexed_rows
 from promptscan.sql import first, script
 from promptscan.store import Generation
@@ -35,14 +35,6 @@ MAX_HITS = 10_000  # hits of a threshold search
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Where hits get their counts from: relations like `base_text_stats` and `base_text_accounts`."""
-
-    stats: str
-    accounts: str
 
 
 @dataclass(slots=True)
@@ -91,9 +83,14 @@ class Searcher:
         return encoder
 
     @cached_property
+    def texts_of(self) -> TextsOf:
+        """The texts of every clean text."""
+        return TextsOf.load(self.con)
+
+    @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
         """A locked-down connection to the generation's views."""
-        return self._closing.enter_context(self.generation.connect(memory_limit=self.memory_limit))
+        return self._closing.enter_context(self.generation.connect(memory_limit=self.memory_limit, threads=1))
 
     def close(self) -> None:
         """Close the connection; the generation stays its owner's."""
@@ -191,10 +188,10 @@ class Searcher:
         return float(self.generation.manifest.measured.get("index", {}).get("recall", 1.0))
 
     @contextmanager
-    def _filtered(self, where: str | None) -> Iterator[tuple[_Scope, Int64 | None]]:
+    def _filtered(self, where: str | None) -> Iterator[tuple[Scope, Int64 | None]]:
         """Yield (relations to report from, sorted clean ids to search in or None for all)."""
         if where is None:
-            yield _Scope("base_text_stats", "base_text_accounts"), None
+            yield Scope(), None
             return
         relation = filtered(self.con, script("searchable"), where)
         try:
@@ -204,7 +201,7 @@ class Searcher:
             found = self.con.execute(
                 "SELECT DISTINCT clean_id FROM matching WHERE clean_id IS NOT NULL ORDER BY clean_id"
             ).fetchnumpy()
-            yield _Scope("matching_stats", "matching_accounts"), np.asarray(found["clean_id"], dtype=np.int64)
+            yield Scope("matching_stats", "matching_accounts"), np.asarray(found["clean_id"], dtype=np.int64)
         except duckdb.Error as error:
             raise UsageError(f"--where {where!r} failed: {str(error).strip().splitlines()[0][:200]}") from None
         finally:
@@ -212,7 +209,7 @@ class Searcher:
                 self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _nearest(
-        self, queries: Float32, cleaned: str, k: int, scope: _Scope, allowed: Int64 | None
+        self, queries: Float32, cleaned: str, k: int, scope: Scope, allowed: Int64 | None
     ) -> tuple[list[Hit], bool, bool]:
         """Fetch more and more rows until k distinct hits are found, the rows are exhausted, or the bound is met."""
         row_filter = None if allowed is None else self._rows_of(allowed)
@@ -227,7 +224,7 @@ class Searcher:
         return self._describe(groups[:k], cleaned, scope), more, self.index is None
 
     def _within(
-        self, queries: Float32, cleaned: str, threshold: float, scope: _Scope, allowed: Int64 | None
+        self, queries: Float32, cleaned: str, threshold: float, scope: Scope, allowed: Int64 | None
     ) -> tuple[list[Hit], bool, bool]:
         """Score every row exactly; nothing at or above the threshold is missed below the limit."""
         row_filter = None if allowed is None else self._rows_of(allowed)
@@ -274,25 +271,8 @@ class Searcher:
                 groups.append([(clean_id, score)])
         return groups
 
-    def _describe(self, groups: Sequence[Sequence[tuple[int, float]]], cleaned: str, scope: _Scope) -> list[Hit]:
-        """Join groups of clean texts with their texts, prompts, accounts and families."""
-        pairs = [(head[0][0], clean) for head in groups for clean, _ in head]
-        columns = {
-            name: pa.array([pair[i] for pair in pairs], pa.int64()) for i, name in enumerate(("head", "clean_id"))
-        }
-        query = script("search_hits").replace("/* stats */", scope.stats).replace("/* accounts */", scope.accounts)
-        self.con.register("wanted", pa.table(columns))
-        try:
-            rows = self.con.execute(query).fetchall()
-        finally:
-            self.con.unregister("wanted")
-        facts = {row[0]: row[1:] for row in rows}
-        found = [group for group in groups if group[0][0] in facts]
-        forms = clean(pa.array([facts[group[0][0]][2] for group in found], pa.large_string()))[0].to_pylist()
-        return [
-            _hit(rank, group[0][1], explain(cleaned, form), len(group) - 1, facts[group[0][0]])
-            for rank, (group, form) in enumerate(zip(found, forms, strict=True), 1)
-        ]
+    def _describe(self, groups: Sequence[Group], cleaned: str, scope: Scope) -> list[Hit]:
+        return describe(self.con, self.texts_of, groups, cleaned, scope)
 
     def _rows_of(self, cleans: Int64) -> Int64:
         """Return the sorted rows of some clean texts, their windows included."""
@@ -326,23 +306,3 @@ def filtered(
 
 def _spread(n: int, size: int) -> Int64:
     return np.arange(n) if n <= size else np.linspace(0, n - 1, size).astype(np.int64)
-
-
-def _hit(rank: int, score: float, kind: Kind, collapsed: int, facts: Sequence[Any]) -> Hit:
-    prompt_id, text_id, text, account_id, ts, n_prompts, n_accounts, template_id, family_id, campaign_id = facts
-    return Hit(
-        rank,
-        round(score, 6),
-        kind.value,
-        prompt_id,
-        text_id,
-        text,
-        account_id,
-        ts,
-        n_prompts,
-        n_accounts,
-        collapsed,
-        template_id,
-        family_id,
-        campaign_id,
-    )

@@ -54,7 +54,7 @@ def extend(writer: Writer, *, progress: Progress) -> GraphReport | None:
                 np.save(directory / f"{name}.npy", getattr(delta, name), allow_pickle=False)
         _clear(scratch)
     _store_cells(writer, cells, key)
-    quality = measure(load_graph(writer), vectors)
+    quality = measure(load_graph(writer), vectors, sample=200 if done else 500)
     writer.measure(neighbours=asdict(quality))
     return GraphReport(vectors.n - done, quality.intersection, quality.close)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from promptscan.errors import StoreError
-from promptscan.index import VectorIndex, build_index, tune
+from promptscan.index import VectorIndex, build_index, measure_recall, tune
 from promptscan.rows import indexed_rows
 from promptscan.store import Generation, Writer
 
 FILE = "index.faiss"
+CHECK = 100  # queries that say whether a grown index still does what it was tuned to
+SLACK = 0.01  # by which it may fall short on those few before it is tuned again
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,12 @@ def index(writer: Writer, recall_target: float) -> IndexReport:
     rows = indexed_rows(writer)
     previous = load_index(writer.parent) if writer.parent else None
     built = build_index(rows.vectors, previous=previous)
-    tuned, recall = tune(built, rows.vectors, target=recall_target)
+    grown = (
+        previous is not None and built.settings.nlist > 0 and built.settings.trained_n == previous.settings.trained_n
+    )
+    tuned, recall = built, measure_recall(built, rows.vectors, sample=CHECK) if grown else None
+    if recall is None or recall.recall < recall_target - SLACK:
+        tuned, recall = tune(built, rows.vectors, target=recall_target)
     path = writer.work / FILE
     path.write_bytes(tuned.to_bytes())
     writer.derive(FILE, path)

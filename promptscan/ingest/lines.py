@@ -45,7 +45,9 @@ def open_stream(path: Path, compression: str | None) -> IO[bytes]:
             if head.startswith(mark):
                 stream.read(len(mark))
                 if encoding != "utf-8":
-                    return cast("IO[bytes]", codecs.EncodedFile(cast("Any", stream), "utf-8", encoding, errors="replace"))
+                    return cast(
+                        "IO[bytes]", codecs.EncodedFile(cast("Any", stream), "utf-8", encoding, errors="replace")
+                    )
                 break
     except BaseException:
         stream.close()

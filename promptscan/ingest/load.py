@@ -172,7 +172,9 @@ def _stage(
             source.name, size, digest, head, sha256_of(source.path, first=head), source_id, lines, staged.bad
         )
     except (UnreadableError, OSError, duckdb.Error) as caught:
-        error = unreadable(caught) if isinstance(caught, duckdb.Error) else caught  # tables are read while they are staged
+        error = (
+            unreadable(caught) if isinstance(caught, duckdb.Error) else caught
+        )  # tables are read while they are staged
         if isinstance(error, duckdb.Error):
             raise
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -40,7 +40,9 @@ def create_views(con: duckdb.DuckDBPyConnection, manifest: Manifest, root: Path)
             con.execute(f"CREATE VIEW base_{name} AS {_rows(name, table, manifest.of_kind(table.kind), root)}")
         except duckdb.Error as error:
             reason = str(error).strip().splitlines()[0][:300]
-            raise StoreError(f"table {name} of store {root} can't be read ({reason}); run `promptscan fsck --deep`") from None
+            raise StoreError(
+                f"table {name} of store {root} can't be read ({reason}); run `promptscan fsck --deep`"
+            ) from None
     con.execute(
         "CREATE TABLE base_runs (run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, command VARCHAR, "
         "config JSON, versions JSON, n_prompts BIGINT, measured JSON)"
