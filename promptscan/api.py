@@ -29,6 +29,7 @@ LISTS: Mapping[str, str] = {  # view -> order in which it is listed
     "accounts": "n_prompts DESC, account_id",
 }
 SINCE = re.compile(r"(\d+)\s*(h|d|w)")
+EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+|\([^)]*\)\s*)?", re.IGNORECASE)
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -182,12 +183,12 @@ class Store:
         import duckdb
 
         with self.connect() as con:
+            explained = EXPLAIN.match(query)
             try:
-                parsed = con.extract_statements(query)
+                parsed = con.extract_statements(query[explained.end() :] if explained else query)
             except duckdb.Error as error:
                 raise UsageError(f"not SQL: {_first_line(error)}") from None
-            allowed = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-            if len(parsed) != 1 or parsed[0].type not in allowed:
+            if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("sql reads only: wanted one SELECT (or DESCRIBE, SHOW, EXPLAIN)")
             try:
                 return arrow(con, query)

@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
 from promptscan.errors import UsageError
 from promptscan.sql import arrow, first
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 LOOKUPS: dict[str, str] = {  # kind -> query that finds an id of that kind; in the order of trying
