@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from promptscan.counts import Counts
 from promptscan.ingest.load import LOOKUP_GROUP, copy_parquet
 from promptscan.sql import one, script
 from promptscan.store import Writer
@@ -13,7 +14,6 @@ from promptscan.store.catalog import statements
 INPUTS = ("prompts", "cleans", "families", "templates")  # segment kinds the joins read
 ORDER = {
     "text_stats": "text_id",
-    "text_accounts": "text_id, account_id",
     "account_stats": "account_id",
     "family_stats": "family_id",
     "family_accounts": "family_id, account_id",
@@ -32,7 +32,7 @@ class AccountsStage:
 def join_accounts(writer: Writer) -> AccountsStage | None:
     """Join prompts with texts, families and accounts; None when nothing that goes in has changed."""
     names = [segment.name for segment in writer.manifest.segments if segment.kind in INPUTS]
-    key = hashlib.sha256("|".join(["stats", script("stats"), *names]).encode()).hexdigest()
+    key = hashlib.sha256("|".join(["stats 2", script("stats"), *names]).encode()).hexdigest()
     current = writer.manifest.of_kind("stats")
     if current and current[0].name == f"stats-{key[:24]}":
         return None
@@ -47,6 +47,8 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
             con.execute(statement)
         for table, order in ORDER.items():
             copy_parquet(con, f"FROM new_{table} ORDER BY {order}", directory / f"{table}.parquet", group=LOOKUP_GROUP)
+        n_texts = sum(int(segment.meta["n_texts"]) for segment in writer.manifest.of_kind("prompts"))
+        Counts.of_prompts(con, "base_prompts", n_texts=n_texts).save(directory)
         counts = "SELECT (SELECT count(*) FROM new_account_stats), (SELECT count(*) FROM new_family_accounts)"
         meta["accounts"], meta["pairs"] = one(con, counts)
     return AccountsStage(**meta)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -12,9 +12,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.counts import Counts
 from promptscan.hits import Hit, explain
+from promptscan.lookup import Lookup
 from promptscan.normalise import clean
+from promptscan.registry import family_name
 from promptscan.sql import script
+from promptscan.store import Files
 
 Int64 = NDArray[np.int64]
 Group = Sequence[
@@ -24,130 +28,134 @@ Group = Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where counts come from: relations with the columns of `base_text_stats` and `base_text_accounts`."""
-
-    stats: str = "base_text_stats"
-    accounts: str = "base_text_accounts"
-
-
-@dataclass(frozen=True, slots=True)
-class TextsOf:
-    """The texts of every clean text.
+    """Whose prompts are counted: all of the store's, or those a filter leaves.
 
     Attributes:
-        first: int64 (n,), the first text of each clean text.
-        variant_cleans: int64 (v,), sorted: the clean text of each text that is not the first of its own.
-        variant_texts: int64 (v,), those texts.
+        counts: prompts and accounts of texts.
+        first: text ids -> (prompt_id, account_id, ts) of each one's first prompt.
     """
 
-    first: Int64
-    variant_cleans: Int64
-    variant_texts: Int64
-
-    @classmethod
-    def load(cls, con: duckdb.DuckDBPyConnection) -> TextsOf:
-        """Read the mapping of a generation."""
-        first = con.execute("SELECT text_id FROM base_cleans ORDER BY clean_id").fetchnumpy()
-        others = con.execute("SELECT clean_id, text_id FROM base_text_variants ORDER BY clean_id, text_id").fetchnumpy()
-        arrays = (first["text_id"], others["clean_id"], others["text_id"])
-        return cls(*(np.asarray(array, dtype=np.int64) for array in arrays))
-
-    def of(self, clean_id: int) -> list[int]:
-        """Return all texts of a clean text, the first one first."""
-        start, stop = np.searchsorted(self.variant_cleans, (clean_id, clean_id + 1))
-        return [int(self.first[clean_id]), *self.variant_texts[start:stop].tolist()]
+    counts: Counts
+    first: Callable[[Sequence[int]], dict[int, tuple[Any, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    """A row of `text_stats`."""
+@dataclass
+class Describer:
+    """Knows everything about the texts of one generation that a hit shows.
 
-    text_id: int
-    n_prompts: int
-    n_accounts: int
-    prompt_id: str
-    account_id: str
-    ts: datetime | None
-
-
-def describe(
-    con: duckdb.DuckDBPyConnection, texts_of: TextsOf, groups: Sequence[Group], cleaned: str, scope: Scope
-) -> list[Hit]:
-    """Turn groups of found clean texts into hits.
-
-    Args:
-        con: a connection with the generation's views.
-        texts_of: the texts of clean texts.
-        groups: what was found, best first.
-        cleaned: clean form of the query, to explain hits with.
-        scope: whose prompts are counted; a group with none of them is left out.
+    Attributes:
+        files: the generation.
+        connect: opens a connection with its views, for what is not looked up by number.
     """
-    texts = [[text for clean_id, _ in group for text in texts_of.of(clean_id)] for group in groups]
-    facts = _facts(con, scope, sorted({text for listed in texts for text in listed}))
-    kept = [
-        (group, [facts[text] for text in listed if text in facts]) for group, listed in zip(groups, texts, strict=True)
-    ]
-    kept = [(group, known) for group, known in kept if known]
-    leads = [known[0] for _, known in kept]
-    senders = _senders(con, scope, [known for _, known in kept if len(known) > 1])
-    shown = _by_id(con, "hit_texts", [lead.text_id for lead in leads])
-    families = _by_id(con, "hit_families", [group[0][0] for group, _ in kept])
-    forms = clean(pa.array([shown[lead.text_id][0] for lead in leads], pa.large_string()))[0].to_pylist()
-    hits: list[Hit] = []
-    for (group, known), lead, form in zip(kept, leads, forms, strict=True):
-        text, template_id = shown[lead.text_id]
-        family_id, campaign_id = families.get(group[0][0], (None, None))
-        hits.append(
-            Hit(
-                rank=len(hits) + 1,
-                score=round(group[0][1], 6),
-                kind=explain(cleaned, form).value,
-                prompt_id=lead.prompt_id,
-                text_id=lead.text_id,
-                text=text,
-                account_id=lead.account_id,
-                ts=lead.ts,
-                n_prompts=sum(fact.n_prompts for fact in known),
-                n_accounts=senders.get(lead.text_id, lead.n_accounts),
-                n_collapsed=len(known) - 1,
-                template_id=template_id,
-                family_id=family_id,
-                campaign_id=campaign_id,
+
+    files: Files
+    connect: Callable[[], duckdb.DuckDBPyConnection]
+    _nothing: Int64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @cached_property
+    def everything(self) -> Scope:
+        """All prompts of the store."""
+        stats = Lookup(self.files, "stats", "text_stats")  # has every text: each came with a prompt
+        return Scope(Counts.of_store(self.files), lambda ids: stats.take(ids, ("prompt_id", "account_id", "first_ts")))
+
+    def matching(self) -> Scope:
+        """Those in the tables `matching` and `matching_stats` of the connection."""
+        return Scope(Counts.of_prompts(self.connect(), "matching"), lambda ids: self._by_id("hit_first", ids))
+
+    def hits(self, groups: Sequence[Group], cleaned: str, scope: Scope) -> list[Hit]:
+        """Turn groups of found clean texts into hits.
+
+        Args:
+            groups: what was found, best first.
+            cleaned: clean form of the query, to explain hits with.
+            scope: whose prompts are counted; a group with none of them is left out.
+        """
+        found = []
+        for group in groups:
+            texts = [text for clean_id, _ in group for text in self._texts_of(clean_id)]
+            lead = scope.counts.first_sent(texts)
+            if lead is not None:
+                found.append((group, texts, lead))
+        leads = [lead for _, _, lead in found]
+        first = scope.first(leads)
+        shown = {row: values[0] for row, values in self._texts.take(leads, ("text",)).items()}
+        templates = self._by_id("hit_templates", leads) if self.files.manifest.of_kind("templates") else {}
+        forms = clean(pa.array([shown[lead] for lead in leads], pa.large_string()))[0].to_pylist()
+        hits: list[Hit] = []
+        for (group, texts, lead), form in zip(found, forms, strict=True):
+            n_prompts, n_accounts = scope.counts.total(texts)
+            prompt_id, account_id, ts = first[lead]
+            family = self._family_of(group[0][0])
+            hits.append(
+                Hit(
+                    rank=len(hits) + 1,
+                    score=round(group[0][1], 6),
+                    kind=explain(cleaned, form).value,
+                    prompt_id=prompt_id,
+                    text_id=lead,
+                    text=shown[lead],
+                    account_id=account_id,
+                    ts=ts,
+                    n_prompts=n_prompts,
+                    n_accounts=n_accounts,
+                    n_collapsed=len(texts) - 1,
+                    template_id=templates.get(lead, (None,))[0],
+                    family_id=family,
+                    campaign_id=self._campaigns.get(family) if family else None,
+                )
             )
+        return hits
+
+    @cached_property
+    def _texts(self) -> Lookup:
+        return Lookup(self.files, "prompts", "texts")
+
+    @cached_property
+    def _first_texts(self) -> Int64:
+        """int64 (n,): the first text of each clean text."""
+        paths = [self.files.verified(s.file("first_texts.npy")) for s in self.files.manifest.of_kind("cleans")]
+        return np.concatenate([self._nothing, *(np.load(path, allow_pickle=False) for path in paths)])
+
+    @cached_property
+    def _variants(self) -> tuple[Int64, Int64]:
+        """Texts that are not the first of their clean text: sorted clean ids int64 (v,) and the texts int64 (v,)."""
+        paths = [self.files.verified(s.file("variants.npy")) for s in self.files.manifest.of_kind("cleans")]
+        pairs = np.concatenate([self._nothing.reshape(0, 2), *(np.load(path, allow_pickle=False) for path in paths)])
+        pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+        return pairs[:, 0], pairs[:, 1]
+
+    def _texts_of(self, clean_id: int) -> list[int]:
+        """All texts of a clean text, the first one first."""
+        cleans, texts = self._variants
+        start, stop = np.searchsorted(cleans, (clean_id, clean_id + 1))
+        return [int(self._first_texts[clean_id]), *texts[start:stop].tolist()]
+
+    @cached_property
+    def _families(self) -> Int64:
+        """int64 (n,): the family number of each clean text, -1 for none."""
+        segments = self.files.manifest.of_kind("families")
+        return (
+            np.load(self.files.verified(segments[0].file("numbers.npy")), allow_pickle=False)
+            if segments
+            else self._nothing
         )
-    return hits
 
+    def _family_of(self, clean_id: int) -> str | None:
+        number = int(self._families[clean_id]) if clean_id < len(self._families) else -1
+        return family_name(number) if number >= 0 else None
 
-def _facts(con: duckdb.DuckDBPyConnection, scope: Scope, ids: Sequence[int]) -> dict[int, _Fact]:
-    if not ids:
-        return {}
-    query = script("hit_facts").replace("/* stats */", scope.stats).replace("/* ids */", _listed(ids))
-    return {row[0]: _Fact(*row) for row in con.execute(query).fetchall()}
+    @cached_property
+    def _campaigns(self) -> dict[str, str]:
+        """The campaign of each family that is part of one."""
+        if not self.files.manifest.of_kind("campaigns"):
+            return {}
+        query = "SELECT family_id, min(campaign_id) FROM base_campaign_families GROUP BY family_id"
+        return dict(self.connect().execute(query).fetchall())
 
-
-def _senders(con: duckdb.DuckDBPyConnection, scope: Scope, known: Sequence[Sequence[_Fact]]) -> dict[int, int]:
-    """Count distinct accounts over the texts of each hit that has several, by its lead text."""
-    pairs = [(facts[0].text_id, fact.text_id) for facts in known for fact in facts]
-    if not pairs:
-        return {}
-    columns = {name: pa.array([pair[i] for pair in pairs], pa.int64()) for i, name in enumerate(("head", "text_id"))}
-    query = script("hit_senders").replace("/* accounts */", scope.accounts)
-    con.register("wanted", pa.table(columns))
-    try:
-        rows = con.execute(query.replace("/* ids */", _listed(sorted({text for _, text in pairs})))).fetchall()
-    finally:
-        con.unregister("wanted")
-    return dict(rows)
-
-
-def _by_id(con: duckdb.DuckDBPyConnection, name: str, ids: Sequence[int]) -> dict[int, tuple[Any, ...]]:
-    """Run a named lookup; its first column is the id."""
-    if not ids:
-        return {}
-    rows = con.execute(script(name).replace("/* ids */", _listed(sorted(ids)))).fetchall()
-    return {row[0]: row[1:] for row in rows}
-
-
-def _listed(ids: Iterable[int]) -> str:
-    """Write our own integers as an SQL list; a literal list is what DuckDB prunes row groups with."""
-    return ", ".join(str(int(number)) for number in ids)
+    def _by_id(self, name: str, ids: Sequence[int]) -> dict[int, tuple[Any, ...]]:
+        """Run a named lookup; its first column is the id."""
+        if not ids:
+            return {}
+        listed = ", ".join(str(int(number)) for number in sorted(ids))
+        rows = self.connect().execute(script(name).replace("/* ids */", listed)).fetchall()
+        return {row[0]: row[1:] for row in rows}

@@ -75,6 +75,9 @@ def find_families(
                 },
             )
             members = np.flatnonzero(labels >= 0)
+            numbers = np.asarray([int(name[2:]) for name in naming.names], dtype=np.int64)
+            own = np.where(labels >= 0, numbers[labels] if len(numbers) else -1, -1)
+            np.save(directory / "numbers.npy", own.astype(np.int64), allow_pickle=False)
             probability = clustering.probabilities.astype(np.float64)
             probability[copies] = 1.0
             _write(

@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -109,15 +111,24 @@ def normalise(writer: Writer, *, progress: Progress = silent) -> NormaliseReport
             for table, order in (
                 ("cleans", "clean_id"),
                 ("text_cleans", "text_id"),
-                ("text_variants", "clean_id, text_id"),
             ):
                 copy_parquet(
                     con, f"FROM new_{table} ORDER BY {order}", directory / f"{table}.parquet", group=LOOKUP_GROUP
                 )
+            _save_ways_back(con, directory)
             meta["n_cleans"] = one(con, "SELECT count(*) FROM new_cleans")[0]
     finally:
         cleaned.unlink(missing_ok=True)
     return NormaliseReport(texts - done, int(meta["n_cleans"]))
+
+
+def _save_ways_back(con: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """Save the way from clean texts to texts: each one's first text, and (clean id, text id) of all further ones."""
+    first = con.execute("SELECT text_id FROM new_cleans ORDER BY clean_id").fetchnumpy()
+    np.save(directory / "first_texts.npy", np.asarray(first["text_id"], dtype=np.int64), allow_pickle=False)
+    other = con.execute("SELECT clean_id, text_id FROM new_text_variants ORDER BY ALL").fetchnumpy()
+    pairs = np.stack([np.asarray(other[name], dtype=np.int64) for name in ("clean_id", "text_id")], axis=1)
+    np.save(directory / "variants.npy", pairs, allow_pickle=False)
 
 
 def _write_cleaned(writer: Writer, first: int, end: int, path: Path, progress: Progress) -> None:

@@ -51,6 +51,11 @@ class Naming:
     events: tuple[FamilyEvent, ...] = field(default=())
 
 
+def family_name(number: int) -> str:
+    """Write a family's id."""
+    return f"F-{number}"
+
+
 def name_families(
     labels: NDArray[np.int64], former: NDArray[np.int64], former_names: Sequence[str], next_number: int
 ) -> Naming:
@@ -84,7 +89,7 @@ def name_families(
         if cluster in parent:
             names.append(former_names[parent[cluster]])
         else:
-            names.append(f"F-{next_number}")
+            names.append(family_name(next_number))
             next_number += 1
     events = _events(names, pairs[order], heir, parent, old_sizes, new_sizes, former_names)
     return Naming(tuple(names), next_number, tuple(events))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.build.indexing import load_index
-from promptscan.describe import Group, Scope, TextsOf, describe
+from promptscan.describe import Describer, Group, Scope
 from promptscan.embed import embed_texts
 from promptscan.encoders import Encoder, load_encoder
 from promptscan.errors import StoreError, UsageError
@@ -83,9 +83,9 @@ class Searcher:
         return encoder
 
     @cached_property
-    def texts_of(self) -> TextsOf:
-        """The texts of every clean text."""
-        return TextsOf.load(self.con)
+    def describer(self) -> Describer:
+        """What turns found texts into hits."""
+        return Describer(self.generation, lambda: self.con)
 
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
@@ -191,7 +191,7 @@ class Searcher:
     def _filtered(self, where: str | None) -> Iterator[tuple[Scope, Int64 | None]]:
         """Yield (relations to report from, sorted clean ids to search in or None for all)."""
         if where is None:
-            yield Scope(), None
+            yield self.describer.everything, None
             return
         relation = filtered(self.con, script("searchable"), where)
         try:
@@ -201,11 +201,11 @@ class Searcher:
             found = self.con.execute(
                 "SELECT DISTINCT clean_id FROM matching WHERE clean_id IS NOT NULL ORDER BY clean_id"
             ).fetchnumpy()
-            yield Scope("matching_stats", "matching_accounts"), np.asarray(found["clean_id"], dtype=np.int64)
+            yield self.describer.matching(), np.asarray(found["clean_id"], dtype=np.int64)
         except duckdb.Error as error:
             raise UsageError(f"--where {where!r} failed: {str(error).strip().splitlines()[0][:200]}") from None
         finally:
-            for table in ("matching", "matching_stats", "matching_accounts"):
+            for table in ("matching", "matching_stats"):
                 self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _nearest(
@@ -272,7 +272,7 @@ class Searcher:
         return groups
 
     def _describe(self, groups: Sequence[Group], cleaned: str, scope: Scope) -> list[Hit]:
-        return describe(self.con, self.texts_of, groups, cleaned, scope)
+        return self.describer.hits(groups, cleaned, scope)
 
     def _rows_of(self, cleans: Int64) -> Int64:
         """Return the sorted rows of some clean texts, their windows included."""

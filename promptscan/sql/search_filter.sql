@@ -1,9 +1,7 @@
--- What `text_stats` and `text_accounts` say, of the prompts that a filter leaves (`matching`).
+-- What `text_stats` says of each text's first prompt, of the prompts that a filter leaves (`matching`).
 CREATE TEMP TABLE matching_stats AS
 SELECT
-  text_id, count(*) AS n_prompts, min(ts) AS first_ts,
+  text_id, min(ts) AS first_ts,
   arg_min(prompt_id, (coalesce(ts, TIMESTAMP 'infinity'), prompt_id)) AS prompt_id,
   arg_min(account_id, (coalesce(ts, TIMESTAMP 'infinity'), prompt_id)) AS account_id
-FROM matching GROUP BY text_id;
-
-CREATE TEMP TABLE matching_accounts AS SELECT DISTINCT text_id, account_id FROM matching
+FROM matching GROUP BY text_id

@@ -8,9 +8,6 @@ SELECT
   arg_min(account_id, (coalesce(ts, TIMESTAMP 'infinity'), prompt_id)) AS account_id
 FROM base_prompts GROUP BY text_id;
 
-CREATE TEMP TABLE new_text_accounts AS
-SELECT DISTINCT text_id, account_id FROM base_prompts;
-
 CREATE TEMP TABLE new_account_stats AS
 SELECT account_id, count(*) AS n_prompts, min(ts) AS first_ts, max(ts) AS last_ts
 FROM base_prompts GROUP BY account_id;

@@ -50,7 +50,6 @@ TABLES: dict[str, Table] = {
     ),
     "account_entities": Table("accounts", {"account_id": "VARCHAR", "kind": "VARCHAR", "value": "VARCHAR"}),
     "cleans": Table("cleans", {"clean_id": "BIGINT", "digest": "UUID", "clean": "VARCHAR", "text_id": "BIGINT"}),
-    "text_variants": Table("cleans", {"clean_id": "BIGINT", "text_id": "BIGINT"}),
     "text_cleans": Table("cleans", {"text_id": "BIGINT", "clean_id": "BIGINT", "obfuscation": "DOUBLE"}),
     "chunks": Table("vectors", {"clean_id": "BIGINT", "chunk": "BIGINT", "start_char": "BIGINT", "end_char": "BIGINT"}),
     "duplicate_members": Table("duplicates", {"text_id": "BIGINT", "duplicate_id": "BIGINT", "score": "DOUBLE"}),
@@ -105,7 +104,6 @@ TABLES: dict[str, Table] = {
             "account_id": "VARCHAR",
         },
     ),
-    "text_accounts": Table("stats", {"text_id": "BIGINT", "account_id": "VARCHAR"}),
     "account_stats": Table(
         "stats",
         {"account_id": "VARCHAR", "n_prompts": "BIGINT", "first_ts": "TIMESTAMP", "last_ts": "TIMESTAMP"},
