@@ -18,16 +18,19 @@ GRADE = (
     "Grade the following answer on a scale from 1 to 10 and return only JSON with a score and the reasons. "
     "Question: what is {} plus {}? Answer: {}."
 )
-REPEATED = "Sing the shipping forecast as a limerick: herring, gales, Dogger, Fisher, German Bight, losing its identity."
+REPEATED = (
+    "Sing the shipping forecast as a limerick: herring, gales, Dogger, Fisher, German Bight, losing its identity."
+)
 NEAR = "Translate this invoice into formal French and keep the table exactly as it is"
-WORDS = (
-    "harbour violin tax lemon glacier sonnet bicycle enzyme lantern parliament sourdough comet orchard invoice "
-    "tortoise opera gravel yoghurt monsoon chess dentist volcano sweater almanac pulley beetle cathedral mortgage "
-    "pancake satellite hedge archive pepper tunnel nephew quartz ferry alphabet thunder cactus ledger flute meadow "
-    "passport kettle algebra dolphin carpet mustard compass rehearsal vaccine garage poem island battery cousin "
-    "recipe curtain shadow orbit ticket marble wrestler basil pharmacy tulip ransom kayak census mirror acorn "
-    "sculptor visa pigeon syrup turbine novel fossil cinnamon auction trellis gymnast plumber diary walnut sundial"
-).split()
+VOCABULARY = """
+harbour violin tax lemon glacier sonnet bicycle enzyme lantern parliament sourdough comet orchard invoice tortoise
+opera gravel yoghurt monsoon chess dentist volcano sweater almanac pulley beetle cathedral mortgage pancake satellite
+hedge archive pepper tunnel nephew quartz ferry alphabet thunder cactus ledger flute meadow passport kettle algebra
+dolphin carpet mustard compass rehearsal vaccine garage poem island battery cousin recipe curtain shadow orbit ticket
+marble wrestler basil pharmacy tulip ransom kayak census mirror acorn sculptor visa pigeon syrup turbine novel fossil
+cinnamon auction trellis gymnast plumber diary walnut sundial
+"""
+WORDS = VOCABULARY.split()
 
 
 def sample_rows(seed: int = 0) -> list[dict[str, Any]]:

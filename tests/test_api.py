@@ -39,7 +39,10 @@ def test_exported_names_are_a_contract():
     assert all(hasattr(promptscan, name) for name in EXPORTED)
 
 
-@pytest.mark.parametrize(("error", "code"), [(PromptscanError, 1), (UsageError, 2), (StoreError, 3), (StoreLockedError, 3), (BadDataError, 4)])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(PromptscanError, 1), (UsageError, 2), (StoreError, 3), (StoreLockedError, 3), (BadDataError, 4)],
+)
 def test_every_error_has_its_exit_code(error: type[PromptscanError], code: int):
     assert error.exit_code == code
     assert issubclass(error, PromptscanError)
@@ -75,7 +78,19 @@ def test_lists_take_times_of_every_kind(opened: promptscan.Store):
     newest = opened.sql("SELECT max(ts) AS ts FROM prompts").to_pylist()[0]["ts"]
     moment = newest - timedelta(days=1)
     tokyo = moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=9)))
-    counts = {opened.accounts(since=since).num_rows for since in ("1d", "24h", " 1 d", moment, moment.isoformat(), moment.replace(tzinfo=UTC), tokyo, tokyo.isoformat())}
+    counts = {
+        opened.accounts(since=since).num_rows
+        for since in (
+            "1d",
+            "24h",
+            " 1 d",
+            moment,
+            moment.isoformat(),
+            moment.replace(tzinfo=UTC),
+            tokyo,
+            tokyo.isoformat(),
+        )
+    }
     assert len(counts) == 1
     assert 0 < counts.pop() < opened.accounts().num_rows
     assert opened.accounts(since=datetime.max.replace(tzinfo=UTC) - timedelta(days=1)).num_rows == 0
@@ -87,7 +102,10 @@ def test_lists_take_times_of_every_kind(opened: promptscan.Store):
 def test_new_lists_what_came_last(store: Path, tmp_path: Path):
     with promptscan.open(store) as before:
         assert before.families(new=True).num_rows == 3
-    rows = [row | {"prompt_id": f"n{index}", "text": f"Compose a haiku about harbour number {index} in winter fog, please"} for index, row in enumerate(sample_rows()[:30])]
+    rows = [
+        row | {"prompt_id": f"n{index}", "text": f"Compose a haiku about harbour number {index} in winter fog, please"}
+        for index, row in enumerate(sample_rows()[:30])
+    ]
     promptscan.scan(write_jsonl(tmp_path / "a.jsonl", rows), settings=Settings(store=store))
     with promptscan.open(store) as after:
         fresh = after.families(new=True).to_pylist()

@@ -56,7 +56,15 @@ def test_an_empty_file_that_ought_to_be_parquet_is_quarantined_whole(tmp_path: P
 
 @pytest.mark.parametrize(
     "words",
-    [("search", "hi"), ("families",), ("accounts",), ("report",), ("sql", "select 1"), ("show", "F-1"), ("export", "prompts")],
+    [
+        ("search", "hi"),
+        ("families",),
+        ("accounts",),
+        ("report",),
+        ("sql", "select 1"),
+        ("show", "F-1"),
+        ("export", "prompts"),
+    ],
 )
 def test_a_missing_store_is_named_with_the_command_that_makes_one(tmp_path: Path, words: tuple[str, ...]):
     line = refused(3, "--store", tmp_path / "nowhere", *words)
@@ -82,14 +90,18 @@ class TestStoreWithoutPrompts:
         assert promptscan("--store", root / "s", "scan", root / "a.jsonl").code == 0
         return root / "s"
 
-    @pytest.mark.parametrize("words", [("families",), ("accounts",), ("families", "--new"), ("families", "--since", "7d")])
+    @pytest.mark.parametrize(
+        "words", [("families",), ("accounts",), ("families", "--new"), ("families", "--since", "7d")]
+    )
     def test_lists_are_empty(self, empty: Path, words: tuple[str, ...]):
         ran = promptscan("--store", empty, *words)
         assert (ran.code, ran.out) == (0, "nothing found\n")
         assert json.loads(promptscan("--store", empty, *words, "--json").out) == {words[0]: []}
 
     def test_views_are_there_with_no_row(self, empty: Path):
-        assert rows_of(empty, "SELECT (SELECT count(*) FROM prompts) AS p, (SELECT count(*) FROM families) AS f") == [{"p": 0, "f": 0}]
+        assert rows_of(empty, "SELECT (SELECT count(*) FROM prompts) AS p, (SELECT count(*) FROM families) AS f") == [
+            {"p": 0, "f": 0}
+        ]
 
     def test_report_is_written(self, empty: Path, tmp_path: Path):
         ran = promptscan("--store", empty, "report", "--out", tmp_path / "r", "--exit-code")
@@ -141,7 +153,13 @@ def test_a_twenty_megabyte_prompt_is_quarantined_or_searchable_to_its_end(tmp_pa
 
 
 def test_a_nul_is_quarantined_wherever_it_stands(tmp_path: Path):
-    rows = [{"text": "a\0b"}, {"text": "ok", "account": "x\0y"}, {"text": "ok", "id": "\0"}, {"text": "ok", "model": "m\0"}, {"text": "fine"}]
+    rows = [
+        {"text": "a\0b"},
+        {"text": "ok", "account": "x\0y"},
+        {"text": "ok", "id": "\0"},
+        {"text": "ok", "model": "m\0"},
+        {"text": "fine"},
+    ]
     ingest(tmp_path / "s", write_jsonl(tmp_path / "a.jsonl", rows), code=4)
     reasons = quarantined(tmp_path / "s")
     assert {reasons[number] for number in "123"} == {"NUL character"}
@@ -150,15 +168,21 @@ def test_a_nul_is_quarantined_wherever_it_stands(tmp_path: Path):
 
 def test_lone_surrogates_become_replacement_characters(tmp_path: Path):
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b'{"text": "lone \\ud800 high"}\n{"text": "low \\udfff\\u0041"}\n{"text": "pair \\ud83d\\ude00"}\n')
+    path.write_bytes(
+        b'{"text": "lone \\ud800 high"}\n{"text": "low \\udfff\\u0041"}\n{"text": "pair \\ud83d\\ude00"}\n'
+    )
     ingest(tmp_path / "s", path)
     texts = {row["text"] for row in rows_of(tmp_path / "s", "SELECT text FROM texts")}
-    assert {text.replace("\ufffd\ufffd\ufffd", "\ufffd") for text in texts} == {"lone \ufffd high", "low \ufffdA", "pair \U0001f600"}
+    assert {text.replace("\ufffd\ufffd\ufffd", "\ufffd") for text in texts} == {
+        "lone \ufffd high",
+        "low \ufffdA",
+        "pair \U0001f600",
+    }
 
 
 def test_a_latin_1_line_is_quarantined_and_the_rest_is_kept(tmp_path: Path):
     path = tmp_path / "a.jsonl"
-    path.write_bytes('{"text": "grün"}\n'.encode() + '{"text": "grün"}\n'.encode("latin-1") + '{"text": "blau"}\n'.encode())
+    path.write_bytes('{"text": "grün"}\n'.encode() + '{"text": "grün"}\n'.encode("latin-1") + b'{"text": "blau"}\n')
     ingest(tmp_path / "s", path, code=4)
     assert quarantined(tmp_path / "s") == {"2": "not UTF-8 (byte 12)"}
     assert rows_of(tmp_path / "s", "SELECT text FROM texts ORDER BY text") == [{"text": "blau"}, {"text": "grün"}]
@@ -170,11 +194,22 @@ def test_a_byte_order_mark_says_how_a_file_is_encoded(tmp_path: Path, mark: byte
     path = tmp_path / "a.jsonl"
     path.write_bytes(mark + '{"text": "größer 漢字 \U0001f600"}\n{"text": "zwei"}\n'.encode(encoding))
     ingest(tmp_path / "s", path)
-    assert rows_of(tmp_path / "s", "SELECT text FROM texts ORDER BY text") == [{"text": "größer 漢字 \U0001f600"}, {"text": "zwei"}]
+    assert rows_of(tmp_path / "s", "SELECT text FROM texts ORDER BY text") == [
+        {"text": "größer 漢字 \U0001f600"},
+        {"text": "zwei"},
+    ]
 
 
 def test_texts_of_a_wrong_type_are_quarantined_with_the_type(tmp_path: Path):
-    rows = [{"text": 7}, {"text": {"a": 1}}, {"text": True}, {"text": None}, {"text": ""}, {"text": " \n\t"}, {"text": "good"}]
+    rows = [
+        {"text": 7},
+        {"text": {"a": 1}},
+        {"text": True},
+        {"text": None},
+        {"text": ""},
+        {"text": " \n\t"},
+        {"text": "good"},
+    ]
     ingest(tmp_path / "s", write_jsonl(tmp_path / "a.jsonl", rows), code=4)
     reasons = quarantined(tmp_path / "s")
     assert {number: reason.split(":")[0] for number, reason in reasons.items()} == {
@@ -182,12 +217,16 @@ def test_texts_of_a_wrong_type_are_quarantined_with_the_type(tmp_path: Path):
     }  # fmt: skip
     pq.write_table(pa.table({"text": [1.5, 2.5]}), tmp_path / "b.parquet")
     ingest(tmp_path / "t", tmp_path / "b.parquet", code=4)
-    assert set(quarantined(tmp_path / "t").values()) == {"wrong type: text is DOUBLE, wanted a string or a list of messages"}
+    assert set(quarantined(tmp_path / "t").values()) == {
+        "wrong type: text is DOUBLE, wanted a string or a list of messages"
+    }
 
 
 def test_lines_that_are_no_object_are_quarantined(tmp_path: Path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "good"}\n[1, 2]\n"word"\n7\nnull\n{"text": "cut off\n{"text": "good too"}\n' + "[" * 100_000 + "\n")
+    path.write_text(
+        '{"text": "good"}\n[1, 2]\n"word"\n7\nnull\n{"text": "cut off\n{"text": "good too"}\n' + "[" * 100_000 + "\n"
+    )
     ingest(tmp_path / "s", path, code=4)
     assert set(quarantined(tmp_path / "s")) == {"2", "3", "4", "5", "6", "8"}
     assert len(rows_of(tmp_path / "s", "FROM prompts")) == 2
@@ -219,7 +258,9 @@ def test_times_from_1970_to_9999_are_kept_and_others_quarantined(tmp_path: Path)
     assert [row["ts"] for row in kept] == [
         "1970-01-01 00:00:00", "9999-12-31 23:59:59", "1970-01-01 00:00:00", "9999-12-31 23:59:59", "2026-02-27 22:00:00",
     ]  # fmt: skip
-    assert sorted(quarantined(tmp_path / "s"), key=int) == [str(len(good) + number) for number in range(1, len(bad) + 1)]
+    assert sorted(quarantined(tmp_path / "s"), key=int) == [
+        str(len(good) + number) for number in range(1, len(bad) + 1)
+    ]
 
 
 def test_a_file_that_shrank_is_read_again_and_loses_nothing(tmp_path: Path):
@@ -235,7 +276,9 @@ def test_a_broken_link_is_quarantined_and_the_other_files_are_read(tmp_path: Pat
     (tmp_path / "gone.jsonl").symlink_to(tmp_path / "nothing")
     good = write_jsonl(tmp_path / "a.jsonl", [{"text": "good"}])
     ingest(tmp_path / "s", tmp_path / "gone.jsonl", good, code=4)
-    assert rows_of(tmp_path / "s", "SELECT reason FROM quarantine") == [{"reason": "file can't be read: No such file or directory"}]
+    assert rows_of(tmp_path / "s", "SELECT reason FROM quarantine") == [
+        {"reason": "file can't be read: No such file or directory"}
+    ]
     assert len(rows_of(tmp_path / "s", "FROM prompts")) == 1
 
 
@@ -275,7 +318,19 @@ def test_nothing_to_read_is_a_usage_error(tmp_path: Path):
     assert "does not exist" in refused(2, "--store", tmp_path / "s", "ingest", f"{tmp_path}/*.nothing")
 
 
-@pytest.mark.parametrize("name", ["with space.jsonl", "it's \"quoted\".jsonl", "a*b?[c].jsonl", "[ab].csv", "a\nb.jsonl", "semi;--.csv", "%s{}.parquet", "ü漢.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space.jsonl",
+        'it\'s "quoted".jsonl',
+        "a*b?[c].jsonl",
+        "[ab].csv",
+        "a\nb.jsonl",
+        "semi;--.csv",
+        "%s{}.parquet",
+        "ü漢.json",
+    ],
+)
 def test_odd_paths_are_paths(tmp_path: Path, name: str):
     path = tmp_path / name
     if name.endswith("csv"):
@@ -284,10 +339,10 @@ def test_odd_paths_are_paths(tmp_path: Path, name: str):
         pq.write_table(pa.table({"text": ["hello there"]}), path)
     else:
         write_jsonl(path, [{"text": "hello there"}])
-    ingest(tmp_path / "a store's [odd] \"name\"", path)
-    assert rows_of(tmp_path / "a store's [odd] \"name\"", "SELECT source, text FROM prompts JOIN texts USING (text_id)") == [
-        {"source": str(path), "text": "hello there"}
-    ]
+    ingest(tmp_path / 'a store\'s [odd] "name"', path)
+    assert rows_of(
+        tmp_path / 'a store\'s [odd] "name"', "SELECT source, text FROM prompts JOIN texts USING (text_id)"
+    ) == [{"source": str(path), "text": "hello there"}]
 
 
 def test_a_name_that_is_no_unicode_is_a_path_too(tmp_path: Path):

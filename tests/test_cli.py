@@ -35,14 +35,23 @@ for words in {words!r}:
     heavy = set(sys.modules) & set({HEAVY!r})
     assert not heavy, (words, heavy)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     for name in COMMANDS:
         assert f"promptscan {name} " in done.stdout
 
 
 def test_the_module_runs_as_a_program():
-    done = subprocess.run([sys.executable, "-m", "promptscan", "--version"], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "promptscan", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=60,
+    )
     assert (done.returncode, done.stdout) == (0, f"promptscan, version {package.__version__}\n")
 
 
@@ -89,7 +98,9 @@ class TestSettings:
             ("max_bad_rows = 7", "out of range"), ("min_family_size = 1", "out of range"), ("keep_generations = 0", "out of range"),
         ],
     )  # fmt: skip
-    def test_an_unusable_file_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str):
+    def test_an_unusable_file_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str
+    ):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "promptscan.toml").write_text(content)
         line = refused(2, "config", "show")
@@ -111,7 +122,11 @@ class TestOperations:
         (store / "segments" / "vectors-left").mkdir()
         ran = promptscan("--store", store, "fsck", "--json")
         assert ran.code == 0
-        assert json.loads(ran.out)["problems"][0] == {"severity": "leftover", "path": "segments/vectors-left", "message": "no generation names it; reused or pruned later"}
+        assert json.loads(ran.out)["problems"][0] == {
+            "severity": "leftover",
+            "path": "segments/vectors-left",
+            "message": "no generation names it; reused or pruned later",
+        }
 
     def test_doctor_looks_at_everything_and_exits_with_what_it_found(self, built: Path, tmp_path: Path):
         ran = promptscan("--store", built, "doctor", "--json")
@@ -140,7 +155,21 @@ class TestQueries:
         refused(2, "--store", built, "sql", query.format(out=tmp_path / "out", store=built))
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("query", ["SELECT 1 AS a", "FROM families", "WITH x AS (SELECT 1 AS a) FROM x", "SHOW TABLES", "DESCRIBE prompts", "EXPLAIN SELECT 1", "explain analyze select 1", "EXPLAIN (FORMAT json) SELECT 1", "VALUES (1)", "SUMMARIZE texts"])
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "SELECT 1 AS a",
+            "FROM families",
+            "WITH x AS (SELECT 1 AS a) FROM x",
+            "SHOW TABLES",
+            "DESCRIBE prompts",
+            "EXPLAIN SELECT 1",
+            "explain analyze select 1",
+            "EXPLAIN (FORMAT json) SELECT 1",
+            "VALUES (1)",
+            "SUMMARIZE texts",
+        ],
+    )
     def test_sql_reads_in_every_form(self, built: Path, query: str):
         assert promptscan("--store", built, "sql", query).code == 0
         assert promptscan("--store", built, "sql", "-", "--json", stdin=query.encode()).code == 0
@@ -177,7 +206,10 @@ class TestLists:
         poc = json.loads(promptscan(*words, "--where", "account_id LIKE 'poc-%'").out)["accounts"]
         assert len(poc) == 24
 
-    @pytest.mark.parametrize("words", [("--sort", "nonsense"), ("--where", "nonsense"), ("--since", "tomorrowish"), ("--sort", 'a" DESC; --')])
+    @pytest.mark.parametrize(
+        "words",
+        [("--sort", "nonsense"), ("--where", "nonsense"), ("--since", "tomorrowish"), ("--sort", 'a" DESC; --')],
+    )
     def test_unusable_list_options_are_usage_errors(self, built: Path, words: tuple[str, ...]):
         refused(2, "--store", built, "families", *words)
 
@@ -187,12 +219,17 @@ class TestLists:
 
         assert count("1h") < count("1d") < count("999999999w") == count("2026-01-01")
 
-    @pytest.mark.parametrize("kind", ["family:F-1", "F-1", "account:poc-01", "poc-01", "prompt:p007", "p007", "text:3", "3"])
+    @pytest.mark.parametrize(
+        "kind", ["family:F-1", "F-1", "account:poc-01", "poc-01", "prompt:p007", "p007", "text:3", "3"]
+    )
     def test_show_finds_anything_by_its_id(self, built: Path, kind: str):
         ran = promptscan("--store", built, "show", kind)
         assert (ran.code, ran.err) == (0, "")
-        assert kind.rsplit(":")[-1] in ran.out
-        assert json.loads(promptscan("--store", built, "show", kind, "--json").out)["id"] == kind.rsplit(":")[-1]
+        assert kind.rsplit(":", maxsplit=1)[-1] in ran.out
+        assert (
+            json.loads(promptscan("--store", built, "show", kind, "--json").out)["id"]
+            == kind.rsplit(":", maxsplit=1)[-1]
+        )
 
     def test_show_of_nothing_known_is_a_usage_error(self, built: Path):
         for identifier in ("F-99", "nobody", "text:99999999999999999999", "account:", ""):
@@ -209,12 +246,16 @@ def test_report_exits_with_ten_when_asked_and_there_is_news(built: Path, tmp_pat
 
 def test_eval_judges_families_by_a_truth_file(built: Path, tmp_path: Path):
     with package.open(built) as store:
-        table = store.sql("SELECT prompt_id, CASE WHEN account_id LIKE 'poc-%' THEN 'C1' END AS campaign_id FROM prompts")
+        table = store.sql(
+            "SELECT prompt_id, CASE WHEN account_id LIKE 'poc-%' THEN 'C1' END AS campaign_id FROM prompts"
+        )
     pq.write_table(table, tmp_path / "truth.parquet")
     ran = promptscan("--store", built, "eval", "--truth", tmp_path / "truth.parquet", "--json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
-    assert [(c["campaign_id"], c["prompts"], c["accounts"], c["precision"], c["recall"]) for c in found["campaigns"]] == [("C1", 80, 24, 1.0, 1.0)]
+    assert [
+        (c["campaign_id"], c["prompts"], c["accounts"], c["precision"], c["recall"]) for c in found["campaigns"]
+    ] == [("C1", 80, 24, 1.0, 1.0)]
     assert (found["benign"], found["benign_in_campaign_families"]) == (250, 0.0)
     assert "does not exist" in refused(2, "--store", built, "eval", "--truth", tmp_path / "none")
     pq.write_table(pa.table({"prompt_id": ["p1"]}), tmp_path / "short.parquet")
@@ -245,7 +286,17 @@ class TestHostileText:
         for number in range(12):
             for index, evil in enumerate(HOSTILE):
                 text = POC.format(f"CVE-{number}{index}") + " " + evil
-                rows.append({"text": text, "account_id": f"{evil} {number}", "id": f"{evil} {number}", "model": evil, "ip": evil, evil: evil, "ts": 1767571200 + number})
+                rows.append(
+                    {
+                        "text": text,
+                        "account_id": f"{evil} {number}",
+                        "id": f"{evil} {number}",
+                        "model": evil,
+                        "ip": evil,
+                        evil: evil,
+                        "ts": 1767571200 + number,
+                    }
+                )
         rows.append({"text": None, "\x1b[31mcolumn": "\x1b[31m"})
         path = root / "log\x1b[31m\u202e[bold].jsonl"
         write_jsonl(path, rows)
@@ -259,7 +310,7 @@ class TestHostileText:
         [
             ("search", "proof of concept"), ("search", HOSTILE[0]), ("search", "--id", f"{HOSTILE[0]} 3"), ("families",), ("families", "F-1"), ("accounts",),
             ("accounts", f"{HOSTILE[1]} 3"), ("show", f"{HOSTILE[2]} 3"), ("show", "text:1"), ("sql", "FROM prompts"), ("sql", "FROM texts"), ("sql", "FROM quarantine"),
-            ("sql", "FROM entities"), ("sql", "SELECT 1 AS \"\x1b[31m\u202e\""), ("sql", "\x1b[31m"), ("search", "x", "--where", "\x1b[31m\u202e = 1"), ("search", "--id", "\x1b[2J"),
+            ("sql", "FROM entities"), ("sql", 'SELECT 1 AS "\x1b[31m\u202e"'), ("sql", "\x1b[31m"), ("search", "x", "--where", "\x1b[31m\u202e = 1"), ("search", "--id", "\x1b[2J"),
             ("show", "\u202e\x1b[2J"), ("families", "--sort", "\x1b[2J"), ("export", "\x1b[2J"), ("ingest", "/nowhere/\x1b[2J\u202e"), ("fsck",), ("eval", "--truth", "\x1b[2J"),
             ("\x1b[2J",), ("search", "--\x1b[2J"), ("report", "--format", "\x1b[2J"), ("report", "--since", "\x1b[2J"), ("ingest", "x", "--map", "\x1b[2J"),
         ],
@@ -268,7 +319,10 @@ class TestHostileText:
         out = ("--out", tmp_path) if words[0] == "report" else ()
         check(promptscan("--store", hostile, *words, *out))
 
-    @pytest.mark.parametrize("words", [("search", "proof"), ("accounts",), ("families",), ("sql", "FROM prompts"), ("show", f"{HOSTILE[2]} 3")])
+    @pytest.mark.parametrize(
+        "words",
+        [("search", "proof"), ("accounts",), ("families",), ("sql", "FROM prompts"), ("show", f"{HOSTILE[2]} 3")],
+    )
     def test_json_is_ascii_and_holds_the_raw_text(self, hostile: Path, words: tuple[str, ...]):
         ran = promptscan("--store", hostile, *words, "--json")
         assert ran.code == 0, ran.err
@@ -277,7 +331,10 @@ class TestHostileText:
         lines = promptscan("--store", hostile, *words, "--jsonl").out
         assert re.fullmatch(r"[\n -~]*", lines)
 
-    @pytest.mark.parametrize("words", [("search", "proof"), ("accounts",), ("sql", "FROM prompts"), ("export", "texts"), ("export", "quarantine")])
+    @pytest.mark.parametrize(
+        "words",
+        [("search", "proof"), ("accounts",), ("sql", "FROM prompts"), ("export", "texts"), ("export", "quarantine")],
+    )
     def test_csv_runs_no_formula(self, hostile: Path, words: tuple[str, ...]):
         ran = promptscan("--store", hostile, *words, "--csv")
         check(ran)
@@ -294,7 +351,11 @@ class TestHostileText:
 def check(ran: Ran) -> None:
     """No control, bidi, invisible or private character, and no traceback, on either stream."""
     for stream in (ran.out, ran.err):
-        bad = {character for character in stream if unicodedata.category(character) in {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"} and character not in "\n\t"}
+        bad = {
+            character
+            for character in stream
+            if unicodedata.category(character) in {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"} and character not in "\n\t"
+        }
         assert not bad, (ran.code, bad, stream[:400])
         assert "Traceback" not in stream
     assert ran.code in {0, 2, 4}, ran.err

@@ -72,7 +72,9 @@ class TestRegistry:
         again = name_families(labels, labels, first.names, first.next_number)
         assert again == Naming(first.names, first.next_number)
 
-    def check(self, labels: list[int], former: list[int], names: list[str]) -> tuple[tuple[str, ...], list[tuple[str, str, str | None]]]:
+    def check(
+        self, labels: list[int], former: list[int], names: list[str]
+    ) -> tuple[tuple[str, ...], list[tuple[str, str, str | None]]]:
         naming = name_families(np.array(labels, dtype=np.int64), np.array(former, dtype=np.int64), names, 10)
         return naming.names, [(event.family_id, event.event.value, event.other) for event in naming.events]
 
@@ -84,7 +86,10 @@ class TestRegistry:
         assert ("F-3", "merged", "F-4") in self.check([0] * 5, [0, 0, 1, 1, 1], ["F-3", "F-4"])[1]
 
     def test_a_family_whose_texts_are_noise_now_is_dormant_and_its_name_rests(self):
-        assert self.check([-1, -1, 0, 0], [0, 0, -1, -1], ["F-3"]) == (("F-10",), [("F-3", "dormant", None), ("F-10", "born", None)])
+        assert self.check([-1, -1, 0, 0], [0, 0, -1, -1], ["F-3"]) == (
+            ("F-10",),
+            [("F-3", "dormant", None), ("F-10", "born", None)],
+        )
 
     def test_a_family_with_more_texts_has_grown(self):
         assert self.check([0, 0, 0, 0], [0, 0], ["F-3"]) == (("F-3",), [("F-3", "grown", None)])
@@ -108,29 +113,47 @@ def rows_of(root: Path, query: str) -> list[dict[str, Any]]:
 
 def test_families_are_what_was_planted(built: Path):
     found = members(built)
-    kinds = {name: {family for text, family in found.items() if text.startswith(name)} for name in (POC[:30], "Grade the following", REPEATED)}
+    kinds = {
+        name: {family for text, family in found.items() if text.startswith(name)}
+        for name in (POC[:30], "Grade the following", REPEATED)
+    }
     assert all(len(families) == 1 and None not in families for families in kinds.values())
     assert len(set.union(*kinds.values())) == 3
 
 
 def test_noise_is_null_and_counted(built: Path):
-    row = rows_of(built, "SELECT count(*) FILTER (family_id IS NULL) AS noise, (SELECT count(*) FROM family_members) AS inside, count(*) AS n FROM texts")[0]
+    row = rows_of(
+        built,
+        "SELECT count(*) FILTER (family_id IS NULL) AS noise, (SELECT count(*) FROM family_members) AS inside, count(*) AS n FROM texts",
+    )[0]
     assert row["noise"] > 100
     assert row["noise"] + row["inside"] == row["n"]
-    measured = rows_of(built, "SELECT count(*) AS n FROM family_members WHERE probability IS NULL OR probability NOT BETWEEN 0 AND 1")
+    measured = rows_of(
+        built, "SELECT count(*) AS n FROM family_members WHERE probability IS NULL OR probability NOT BETWEEN 0 AND 1"
+    )
     assert measured == [{"n": 0}]
 
 
 def test_a_repeated_text_is_a_family_by_itself(built: Path):
-    query = f"SELECT kind, n_texts, n_prompts, n_accounts, effective_accounts FROM families WHERE label = '{REPEATED[:80]}'"
+    query = (
+        f"SELECT kind, n_texts, n_prompts, n_accounts, effective_accounts FROM families WHERE label = '{REPEATED[:80]}'"
+    )
     row = rows_of(built, query)[0]
     assert row["effective_accounts"] == pytest.approx(12)
-    assert {name: row[name] for name in ("kind", "n_texts", "n_prompts", "n_accounts")} == {"kind": "copies", "n_texts": 1, "n_prompts": 36, "n_accounts": 12}
+    assert {name: row[name] for name in ("kind", "n_texts", "n_prompts", "n_accounts")} == {
+        "kind": "copies",
+        "n_texts": 1,
+        "n_prompts": 36,
+        "n_accounts": 12,
+    }
 
 
 def test_texts_that_look_the_same_have_one_label(tmp_path: Path):
     rows = sample_rows()
-    rows += [row | {"prompt_id": f"z{number}", "text": row["text"] + "\u200b" * (1 + number % 3)} for number, row in enumerate(rows)]
+    rows += [
+        row | {"prompt_id": f"z{number}", "text": row["text"] + "\u200b" * (1 + number % 3)}
+        for number, row in enumerate(rows)
+    ]
     scan(tmp_path / "s", write_jsonl(tmp_path / "a.jsonl", rows))
     labels: dict[str, set[str | None]] = {}
     for text, family in members(tmp_path / "s").items():
@@ -150,7 +173,13 @@ def test_a_shuffled_log_gives_the_same_families(built: Path, tmp_path: Path):
 def test_another_day_keeps_the_names_and_records_what_happened(store: Path, tmp_path: Path):
     before = members(store)
     day = [
-        row | {"prompt_id": f"n{number}", "account_id": f"new-{number % 9}", "ts": "2026-02-01T00:00:00Z", "text": POC.format(f"CVE-2025-{2000 + number}")}
+        row
+        | {
+            "prompt_id": f"n{number}",
+            "account_id": f"new-{number % 9}",
+            "ts": "2026-02-01T00:00:00Z",
+            "text": POC.format(f"CVE-2025-{2000 + number}"),
+        }
         for number, row in enumerate(sample_rows()[:40])
     ]
     report = scan(store, write_jsonl(tmp_path / "day.jsonl", day))
@@ -158,7 +187,10 @@ def test_another_day_keeps_the_names_and_records_what_happened(store: Path, tmp_
     named = {text: family for text, family in before.items() if family is not None}
     assert {text: after[text] for text in named} == named
     assert {after[row["text"]] for row in day} == {before[POC.format("CVE-2024-1007")]}
-    events = rows_of(store, f"SELECT family_id, event FROM family_events WHERE run_id = (SELECT max(run_id) FROM runs) AND event = 'grown'")
+    events = rows_of(
+        store,
+        "SELECT family_id, event FROM family_events WHERE run_id = (SELECT max(run_id) FROM runs) AND event = 'grown'",
+    )
     assert events == [{"family_id": before[POC.format("CVE-2024-1007")], "event": "grown"}]
     assert report.build.stages["embed"]["texts"] == 40
     assert len(rows_of(store, "SELECT * FROM family_events WHERE event = 'born'")) == 3

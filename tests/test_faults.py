@@ -73,7 +73,12 @@ with open_writer(Path(sys.argv[1])):
 def python(code: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own, from the repository's root."""
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=120, check=False, cwd=Path(__file__).parent.parent
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=Path(__file__).parent.parent,
     )
 
 
@@ -97,7 +102,9 @@ def flip(path: Path, place: float = 0.5) -> None:
 @pytest.fixture
 def more(tmp_path: Path) -> Path:
     """Forty prompts that the built store does not have."""
-    return write_jsonl(tmp_path / "more.jsonl", [row | {"prompt_id": f"q{row['prompt_id']}"} for row in sample_rows(1)[:40]])
+    return write_jsonl(
+        tmp_path / "more.jsonl", [row | {"prompt_id": f"q{row['prompt_id']}"} for row in sample_rows(1)[:40]]
+    )
 
 
 @pytest.mark.parametrize("point", ["ingest", "segment", "embedded", "commit", "catalog", "rename", "renamed", "prune"])
@@ -114,7 +121,9 @@ def test_killed_at_any_step_the_store_is_the_old_or_the_new_one(store: Path, mor
     assert promptscan("--store", store, "fsck", "--deep").code == 0
 
 
-def test_what_was_embedded_before_a_kill_is_not_embedded_again(store: Path, more: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_was_embedded_before_a_kill_is_not_embedded_again(
+    store: Path, more: Path, monkeypatch: pytest.MonkeyPatch
+):
     python(KILLED, "commit", "--store", store, "scan", more)
     before = {path.name for path in (store / "segments").iterdir()}
     monkeypatch.setattr("promptscan.build.embedding.embed_texts", lambda *_, **__: pytest.fail("embedded again"))
@@ -139,7 +148,9 @@ def test_a_full_disk_keeps_the_old_generation(store: Path, more: Path, room: int
 
 def test_a_second_writer_is_refused_and_told_who_writes(store: Path, more: Path):
     command = [sys.executable, "-c", HOLDING, str(store)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent) as holder:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+    ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "holding\n"
         line = refused(3, "--store", store, "scan", more)
@@ -164,7 +175,9 @@ def test_a_store_of_a_newer_version_is_refused(store: Path, more: Path):
         assert "upgrade promptscan" in refused(3, "--store", store, *words)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"generation": "x"}', b"\xff\xfe", b'{"generation": 7, "manifest_sha256": "0"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"generation": "x"}', b"\xff\xfe", b'{"generation": 7, "manifest_sha256": "0"}']
+)
 def test_a_damaged_current_is_refused(store: Path, more: Path, content: bytes):
     (store / "CURRENT").write_bytes(content)
     for words in (("families",), ("scan", more)):

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 import promptscan
+from promptscan.encoders import load_encoder
 from promptscan.errors import StoreError, UsageError
 from promptscan.hits import Kind, SearchResult, explain
 from tests.commands import promptscan as command
@@ -54,11 +55,17 @@ class TestQuery:
     def test_from_standard_input(self, built: Path):
         assert document(built, "-", stdin=POC_TEXT.encode())["hits"] == document(built, POC_TEXT)["hits"]
 
-    def test_by_id_and_by_family_need_no_encoder(self, built: Path, store: promptscan.Store, monkeypatch: pytest.MonkeyPatch):
+    def test_by_id_and_by_family_need_no_encoder(
+        self, built: Path, store: promptscan.Store, monkeypatch: pytest.MonkeyPatch
+    ):
         monkeypatch.setattr("promptscan.search.load_encoder", lambda *_, **__: pytest.fail("the encoder was loaded"))
-        row = store.sql(f"SELECT prompt_id FROM prompts JOIN texts USING (text_id) WHERE text = '{POC_TEXT}'").to_pylist()[0]
+        row = store.sql(
+            f"SELECT prompt_id FROM prompts JOIN texts USING (text_id) WHERE text = '{POC_TEXT}'"
+        ).to_pylist()[0]
         assert document(built, "--id", row["prompt_id"])["hits"][0]["text"] == POC_TEXT
-        family = store.sql("SELECT f.family_id, t.text FROM families f JOIN texts t ON t.text_id = exemplar_text_id ORDER BY 1").to_pylist()
+        family = store.sql(
+            "SELECT f.family_id, t.text FROM families f JOIN texts t ON t.text_id = exemplar_text_id ORDER BY 1"
+        ).to_pylist()
         for one in family:
             assert document(built, "--family", one["family_id"])["hits"][0]["text"] == one["text"]
 
@@ -67,7 +74,21 @@ class TestQuery:
         results = document(built, "--file", tmp_path / "queries.txt")["results"]
         assert [result["hits"][0]["text"] for result in results] == [POC_TEXT, REPEATED]
 
-    @pytest.mark.parametrize("words", [(), ("a", "--id", "b"), ("--id", "a", "--family", "F-1"), ("",), (" \u200b",), ("--id", "nobody"), ("--family", "F-99"), ("-k", "0", "a"), ("--threshold", "1.5", "a"), ("--threshold", "nan", "a")])
+    @pytest.mark.parametrize(
+        "words",
+        [
+            (),
+            ("a", "--id", "b"),
+            ("--id", "a", "--family", "F-1"),
+            ("",),
+            (" \u200b",),
+            ("--id", "nobody"),
+            ("--family", "F-99"),
+            ("-k", "0", "a"),
+            ("--threshold", "1.5", "a"),
+            ("--threshold", "nan", "a"),
+        ],
+    )
     def test_unusable_queries_are_usage_errors(self, built: Path, words: tuple[str, ...]):
         refused(2, "--store", built, "search", *words)
 
@@ -135,7 +156,9 @@ class TestWhere:
     def test_only_prompts_for_which_it_holds_are_found_and_counted(self, store: promptscan.Store, where: str):
         hits = store.search("proof of concept", k=1000, where=where).hits
         counts = "SELECT p.*, n_chars, n_prompts AS text_prompts, family_id FROM prompts p JOIN texts t USING (text_id)"
-        wanted = store.sql(f"SELECT count(*) AS n, count(DISTINCT account_id) AS a FROM ({counts}) WHERE {where}").to_pylist()[0]
+        wanted = store.sql(
+            f"SELECT count(*) AS n, count(DISTINCT account_id) AS a FROM ({counts}) WHERE {where}"
+        ).to_pylist()[0]
         assert sum(hit.n_prompts for hit in hits) == wanted["n"]
         if hits:
             assert max(hit.n_accounts for hit in hits) <= wanted["a"]
@@ -193,16 +216,17 @@ def test_results_convert_to_arrow_with_their_types(store: promptscan.Store):
     assert SearchResult({}, truncated=False, recall=1.0, hits=()).to_arrow().num_rows == 0
 
 
-def test_a_store_of_another_encoder_is_refused_by_name(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_store_of_another_encoder_is_refused_by_name(built: Path, monkeypatch: pytest.MonkeyPatch):
     line = refused(3, "--store", built, "build", "--encoder", "minilm")
     assert "encoder static" in line
     assert "--encoder static" in line
-    from promptscan.encoders import load_encoder
-
     encoder = load_encoder("static")
     changed = type("Changed", (), {"identity": type("Identity", (), {"digest": "0" * 64})})
     monkeypatch.setattr("promptscan.search.load_encoder", lambda *_, **__: changed)
-    with promptscan.open(built) as store, pytest.raises(StoreError, match=f"has changed.*{encoder.identity.digest[:12]}"):
+    with (
+        promptscan.open(built) as store,
+        pytest.raises(StoreError, match=f"has changed.*{encoder.identity.digest[:12]}"),
+    ):
         store.search("hi there")
 
 

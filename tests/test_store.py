@@ -67,7 +67,11 @@ def test_the_catalog_has_the_contract_s_views_for_any_duckdb_client(built: Path,
 
 def test_the_catalog_and_our_own_connection_show_the_same(built: Path):
     query = "SELECT (SELECT count(*) FROM prompts), (SELECT sum(n_prompts) FROM texts), (SELECT count(*) FROM families)"
-    with closing(duckdb.connect(str(catalog(built)), read_only=True)) as con, promptscan.open(built) as store, store.connect() as own:
+    with (
+        closing(duckdb.connect(str(catalog(built)), read_only=True)) as con,
+        promptscan.open(built) as store,
+        store.connect() as own,
+    ):
         assert con.execute(query).fetchall() == own.execute(query).fetchall() == [(330, 330, 3)]
 
 
@@ -151,13 +155,20 @@ def test_a_hard_linked_copy_is_a_backup(built: Path, tmp_path: Path):
 
 def test_equal_inputs_make_equal_segments_wherever_and_whenever(built: Path, log: Path, tmp_path: Path):
     scan(tmp_path / "again", log)
-    names = [{path.name for path in (root / "segments").iterdir() if "families" not in path.name and "stats" not in path.name} for root in (built, tmp_path / "again")]
+    names = [
+        {
+            path.name
+            for path in (root / "segments").iterdir()
+            if "families" not in path.name and "stats" not in path.name
+        }
+        for root in (built, tmp_path / "again")
+    ]
     assert names[0] == names[1]
 
 
 def test_a_draft_that_is_left_without_commit_leaves_the_store_as_it_was(store: Path):
     before = (store / "CURRENT").read_bytes()
-    with pytest.raises(ZeroDivisionError), open_writer(store) as writer:
+    with pytest.raises(ZeroDivisionError), open_writer(store) as writer:  # noqa: PT012 - a run that dies in the middle
         with writer.segment("prompts", key="ab" * 32, meta={}) as directory:
             (directory / "a.parquet").write_bytes(b"x")
         raise ZeroDivisionError
@@ -167,7 +178,7 @@ def test_a_draft_that_is_left_without_commit_leaves_the_store_as_it_was(store: P
 
 def test_a_segment_that_fails_halfway_never_appears(store: Path):
     with open_writer(store) as writer:
-        with pytest.raises(ZeroDivisionError), writer.segment("prompts", key="cd" * 32, meta={}) as directory:
+        with pytest.raises(ZeroDivisionError), writer.segment("prompts", key="cd" * 32, meta={}) as directory:  # noqa: PT012
             (directory / "a.parquet").write_bytes(b"x")
             raise ZeroDivisionError
         assert writer.find("prompts", "cd" * 32) is None
