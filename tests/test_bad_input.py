@@ -140,7 +140,7 @@ def test_all_identical_prompts_are_one_text_and_one_family(tmp_path: Path):
 
 def test_a_twenty_megabyte_prompt_is_quarantined_or_searchable_to_its_end(tmp_path: Path):
     end = " ".join(WORDS * 8)
-    text = "internationalization " * 960_000 + end
+    text = ("internationalization" + " " * 180) * 105_000 + end
     path = write_jsonl(tmp_path / "a.jsonl", [{"text": text, "id": "huge"}, {"text": "short", "id": "small"}])
     ingest(tmp_path / "s", path, code=4)
     assert quarantined(tmp_path / "s")["1"] == f"text of {len(text)} characters is over --max-chars 1000000"

@@ -19,7 +19,7 @@ from tests.logs import sample_rows, write_jsonl
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import promptscan.build, promptscan.build.embedding, promptscan.ingest.load, promptscan.store.writer as writer
+import promptscan.ingest.load, promptscan.store.writer as writer
 from promptscan.cli import run
 
 def die(*_, **__):
@@ -37,11 +37,10 @@ if point == "ingest":
 elif point == "segment":
     writer.publish_directory = die
 elif point == "embedded":
+    import promptscan.build.embedding
     promptscan.build.embedding.embed = after(promptscan.build.embedding.embed)
 elif point == "commit":
     writer.Writer.commit = die
-elif point == "catalog":
-    writer.Writer._write_catalog = after(writer.Writer._write_catalog)
 elif point == "rename":
     replace = Path.replace
     Path.replace = lambda self, target: die() if Path(target).name == "CURRENT" else replace(self, target)
@@ -107,7 +106,7 @@ def more(tmp_path: Path) -> Path:
     )
 
 
-@pytest.mark.parametrize("point", ["ingest", "segment", "embedded", "commit", "catalog", "rename", "renamed", "prune"])
+@pytest.mark.parametrize("point", ["ingest", "segment", "embedded", "commit", "rename", "renamed", "prune"])
 def test_killed_at_any_step_the_store_is_the_old_or_the_new_one(store: Path, more: Path, point: str):
     killed = python(KILLED, point, "--store", store, "scan", more)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -134,7 +133,7 @@ def test_what_was_embedded_before_a_kill_is_not_embedded_again(
     }
 
 
-@pytest.mark.parametrize("room", [1_000, 40_000, 200_000])
+@pytest.mark.parametrize("room", [20_000, 200_000])
 def test_a_full_disk_keeps_the_old_generation(store: Path, more: Path, room: int):
     ran = python(FULL, str(room), "--store", store, "scan", more)
     assert ran.returncode == 1, ran.stderr

@@ -207,7 +207,7 @@ NAMES = st.sampled_from(
 JSON_ROWS = st.lists(st.dictionaries(NAMES, VALUES, max_size=6), max_size=8)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rows=JSON_ROWS)
 def test_no_row_is_lost_whatever_it_holds(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]):
     tmp_path = tmp_path_factory.mktemp("rows")
