@@ -6,10 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 from promptscan.counts import Counts
-from promptscan.ingest.load import LOOKUP_GROUP, copy_parquet
-from promptscan.sql import one, script
+from promptscan.sql import LOOKUP_GROUP, copy_parquet, one, script, statements
 from promptscan.store import Writer
-from promptscan.store.catalog import statements
 
 INPUTS = ("prompts", "cleans", "families", "templates")  # segment kinds the joins read
 ORDER = {

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from promptscan.clustering import Clustering, cluster_graph
 from promptscan.graph import Graph
-from promptscan.ingest.fields import text_literal
 from promptscan.registry import Naming, name_families
 from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
+from promptscan.sql import literal
 from promptscan.store import Writer
 from promptscan.vectors import Vectors
 
@@ -182,6 +182,6 @@ def _events(con: duckdb.DuckDBPyConnection, naming: Naming, run_id: str, now: st
 def _write(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, pa.Array]) -> None:
     con.register("rows_to_write", pa.table(columns))
     con.execute(
-        f"COPY (FROM rows_to_write) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
+        f"COPY (FROM rows_to_write) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
     )
     con.unregister("rows_to_write")

@@ -18,11 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from promptscan.ingest.fields import text_literal
-from promptscan.ingest.load import LOOKUP_GROUP, copy_parquet
-from promptscan.sql import arrow, one, script
+from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet, literal, one, script, statements
 from promptscan.store import Writer
-from promptscan.store.catalog import statements
 from promptscan.types import Progress, silent
 
 # Default_Ignorable_Code_Point of the Unicode Character Database, as an RE2 character class body.
@@ -104,7 +101,7 @@ def normalise(writer: Writer, *, progress: Progress = silent) -> NormaliseReport
     try:
         _write_cleaned(writer, done, texts, cleaned, progress)
         with writer.segment("cleans", key=key, meta=meta) as directory, writer.connect() as con:
-            con.execute(f"CREATE TEMP VIEW cleaned AS FROM read_parquet({text_literal(str(cleaned))})")
+            con.execute(f"CREATE TEMP VIEW cleaned AS FROM read_parquet({literal(str(cleaned))})")
             con.execute("SET VARIABLE first_clean = ?", [first_clean])
             for statement in statements(script("normalise")):
                 con.execute(statement)

@@ -23,9 +23,8 @@ from promptscan.hits import Hit, SearchResult
 from promptscan.index import VectorIndex
 from promptscan.normalise import clean_one
 from promptscan.rows import IndexedRows, indexed_rows
-from promptscan.sql import first, script
+from promptscan.sql import first, script, statements
 from promptscan.store import Generation
-from promptscan.store.catalog import statements
 
 SAME = 0.985  # cosine from which on two hits are shown as one
 FETCH = 4  # rows asked of the index per wanted hit: windows of one text and near-identical texts fold into one hit

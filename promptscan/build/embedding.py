@@ -10,8 +10,7 @@ import numpy as np
 
 from promptscan.embed import embed_texts
 from promptscan.encoders import Encoder, load_encoder
-from promptscan.ingest.fields import text_literal
-from promptscan.sql import arrow, one
+from promptscan.sql import arrow, literal, one
 from promptscan.store import EncoderRef, Writer
 from promptscan.types import Progress
 
@@ -79,7 +78,7 @@ def _embed_part(
         con.register("spans", {name: np.ascontiguousarray(values) for name, values in spans.items()})
         query = "SELECT clean_id, row_number() OVER () - 1 AS chunk, start_char, end_char FROM spans"
         con.execute(
-            f"COPY ({query}) TO {text_literal(str(directory / 'chunks.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY ({query}) TO {literal(str(directory / 'chunks.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
         )
         con.unregister("spans")
     return len(result.chunk_text)

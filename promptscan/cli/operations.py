@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
-
 import click
 
 from promptscan.cli.console import say
@@ -91,10 +87,3 @@ def config_show(ctx: click.Context, *, origin: bool, output: OutputOptions) -> i
     table = pa.table(columns if origin else {name: columns[name] for name in ("setting", "value")})
     emit(table, output, document={"settings": table.to_pylist()})
     return 0
-
-
-def free_bytes(path: Path) -> int:
-    """Return the free space of the disk that a path is, or would be, on."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free if os.access(path, os.R_OK) else 0

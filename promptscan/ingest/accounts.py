@@ -7,22 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from promptscan.errors import BadDataError
-from promptscan.ingest.fields import (
-    ACCOUNT_FIELDS,
-    as_kept,
-    as_time,
-    as_varchar,
-    choose,
-    kept,
-    parse_mapping,
-    quote,
-    text_literal,
-)
-from promptscan.ingest.load import LedgerEntry, copy_parquet, ledger
+from promptscan.ingest.fields import ACCOUNT_FIELDS, as_kept, as_time, as_varchar, choose, kept, parse_mapping
+from promptscan.ingest.load import LedgerEntry, ledger
 from promptscan.ingest.readers import UnreadableError, read
 from promptscan.ingest.sources import expand
 from promptscan.ingest.stage import entity_columns
-from promptscan.sql import one
+from promptscan.sql import copy_parquet, literal, one, quote
 from promptscan.store import Writer, sha256_of
 
 
@@ -105,7 +95,7 @@ def ingest_accounts(writer: Writer, path: str, *, mapping: Sequence[str] = ()) -
             )
             copy_parquet(con, order, directory / "accounts.parquet")
             pairs = " UNION ".join(
-                f"SELECT account_id, {text_literal(kind)} AS kind, {quote(kind)}::VARCHAR AS value FROM account_rows "
+                f"SELECT account_id, {literal(kind)} AS kind, {quote(kind)}::VARCHAR AS value FROM account_rows "
                 f"WHERE {quote(kind)} IS NOT NULL"
                 for kind in entity_columns(columns)
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptscan.errors import UsageError
+from promptscan.sql import literal
 
 PROMPT_FIELDS: dict[str, tuple[str, ...]] = {
     "text": ("text", "prompt", "content", "input", "query", "instruction", "messages"),
@@ -50,19 +51,9 @@ class Column:
     sql: str
 
 
-def quote(name: str) -> str:
-    """Quote an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_literal(value: str) -> str:
-    """Quote an SQL string literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def json_path(keys: Sequence[str]) -> str:
     """Write a JSON pointer (RFC 6901) to nested keys as an SQL literal; unlike a path it reaches every key, the empty one too."""
-    return text_literal("".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys))
+    return literal("".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys))
 
 
 def parse_mapping(pairs: Sequence[str], fields: Mapping[str, tuple[str, ...]] = PROMPT_FIELDS) -> dict[str, str]:

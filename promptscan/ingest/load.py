@@ -11,17 +11,15 @@ from typing import Any
 
 import duckdb
 
-from promptscan.ingest.fields import parse_mapping, quote, text_literal
+from promptscan.ingest.fields import parse_mapping
 from promptscan.ingest.readers import UnreadableError, read, unreadable
 from promptscan.ingest.sources import Format, Source, expand
 from promptscan.ingest.stage import Staged, entity_columns, reject, stage_block
-from promptscan.sql import one, script
-from promptscan.store import Segment, Writer, sha256_of
-from promptscan.store.catalog import statements
+from promptscan.sql import LOOKUP_GROUP, copy_parquet, literal, one, quote, script, statements
+from promptscan.store import Writer, sha256_of
 from promptscan.types import Progress, silent
 
 HEAD = 1 << 16  # bytes at the start of a file by which a grown or rewritten log is recognised
-LOOKUP_GROUP = 2_048  # rows per Parquet row group of what search looks up by id: reading one row reads its group
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +263,7 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
 
 def _create_views(con: duckdb.DuckDBPyConnection, batch: _Batch, files: list[str]) -> None:
     """Make `staged` (every good row) and `sources` (their names) readable for the statements in sql/."""
-    listed = ", ".join(text_literal(file) for file in files)
+    listed = ", ".join(literal(file) for file in files)
     con.execute(
         f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{listed}], union_by_name = true) WHERE reason IS NULL"
     )
@@ -288,9 +286,9 @@ def _kept_columns(batch: _Batch) -> dict[str, str]:
 def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> int:
     """Write rejected rows beside the good ones; the same row of the same source is set apart once."""
     parts = [
-        f"SELECT {text_literal(_printable(source.name))} AS source, position::VARCHAR AS position, reason, sample, "
-        f"CAST(sha256(concat_ws('|', {text_literal(source_id)}, coalesce(position::VARCHAR, ''), reason))[1:32] AS UUID) "
-        f"AS row_key FROM read_parquet({text_literal(str(path))}) WHERE reason IS NOT NULL"
+        f"SELECT {literal(_printable(source.name))} AS source, position::VARCHAR AS position, reason, sample, "
+        f"CAST(sha256(concat_ws('|', {literal(source_id)}, coalesce(position::VARCHAR, ''), reason))[1:32] AS UUID) "
+        f"AS row_key FROM read_parquet({literal(str(path))}) WHERE reason IS NOT NULL"
         for source, source_id, staged in batch.staged
         for path in staged.rejected
     ]
@@ -335,15 +333,3 @@ def _key(batch: _Batch, first_text: int) -> str:
 def _printable(name: str) -> str:
     """Make a file name storable: undecodable bytes of the file system become escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def copy_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path, group: int = 122_880) -> None:
-    """Write a query to a Parquet file."""
-    con.execute(
-        f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {int(group)})"
-    )
-
-
-def segment_sources(segment: Segment) -> list[str]:
-    """Return the names of the files a segment came from."""
-    return [str(entry["name"]) for entry in segment.meta.get("ledger", [])]

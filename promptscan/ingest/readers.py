@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 
 from promptscan.errors import PromptscanError
-from promptscan.ingest.fields import Column, json_path, quote, text_literal
+from promptscan.ingest.fields import Column, json_path
 from promptscan.ingest.lines import blocks, open_stream, repair
 from promptscan.ingest.sources import Format, Source
+from promptscan.sql import literal, quote
 
 MAX_KEYS = 1_000  # distinct JSON keys looked at per block; the rest is kept in `extra`
 MAX_CSV_LINE = 32 << 20  # bytes; DuckDB allocates 16 times this for a compressed file unless told its buffer
@@ -165,7 +166,7 @@ def _is_array(source: Source) -> bool:
 
 def _literal_path(path: Path) -> str:
     """Write a path as an SQL literal whose characters DuckDB does not take for a glob."""
-    return text_literal("".join(f"[{char}]" if char in "*?[" else char for char in str(path)))
+    return literal("".join(f"[{char}]" if char in "*?[" else char for char in str(path)))
 
 
 def unreadable(error: duckdb.Error) -> Exception:

@@ -19,12 +19,10 @@ from promptscan.ingest.fields import (
     as_varchar,
     choose,
     kept,
-    quote,
-    text_literal,
     text_type,
 )
 from promptscan.ingest.readers import Block
-from promptscan.sql import one
+from promptscan.sql import literal, one, quote
 
 SAMPLE = 200  # characters of a rejected row kept for the quarantine
 MIN_TS, END_TS = "TIMESTAMP '1970-01-01'", "TIMESTAMP '10000-01-01'"
@@ -64,7 +62,7 @@ def stage_block(
     if block.columns:
         path = work / f"{part}.parquet"
         query = _projection(block, staged, source_no, source_id, mapping, max_chars)
-        con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION lz4_raw)")
+        con.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION lz4_raw)")
         rows, bad = one(con, f"SELECT count(*), count(reason) FROM {_file(path)}")
         staged.files.append(path)
         staged.rows += rows
@@ -91,14 +89,14 @@ def reject(
         }
     )
     con.register("rejected_rows", table)
-    con.execute(f"COPY (FROM rejected_rows) TO {text_literal(str(path))}")
+    con.execute(f"COPY (FROM rejected_rows) TO {literal(str(path))}")
     con.unregister("rejected_rows")
     staged.rejected.append(path)
     staged.bad += len(rows)
 
 
 def _file(path: Path) -> str:
-    return f"read_parquet({text_literal(str(path))})"
+    return f"read_parquet({literal(str(path))})"
 
 
 def _projection(
@@ -119,7 +117,7 @@ def _projection(
         extras.append(f"{sql} AS {quote(name)}")
     if rest:
         staged.kept["extra"] = "VARCHAR"
-        pairs = ", ".join(f"{text_literal(column.name)}, {as_json(column)}" for column in rest)
+        pairs = ", ".join(f"{literal(column.name)}, {as_json(column)}" for column in rest)
         extras.append(f"CAST(json_object({pairs}) AS VARCHAR) AS extra")
     text, type_problem, system = _text(chosen["text"])
     scalar = {
@@ -159,7 +157,7 @@ WITH fields AS (
 SELECT
   {int(source_no)}::INTEGER AS source_no, *,
   CASE WHEN reason IS NULL THEN CAST(sha256(concat_ws('|',
-    CASE WHEN given_id IS NULL THEN {text_literal(source_id)} || ':' || position ELSE 'id:' || given_id END,
+    CASE WHEN given_id IS NULL THEN {literal(source_id)} || ':' || position ELSE 'id:' || given_id END,
     digest::VARCHAR, account_id, coalesce(epoch_us(ts), -1)))[1:32] AS UUID) END AS event_key
 FROM keyed"""
 

@@ -1,15 +1,19 @@
-"""Named SQL: one file per statement (or per script), loaded by name."""
+"""Named SQL, one file per statement or script, and what every user of it needs: quoting, single rows, Parquet output."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+
+LOOKUP_GROUP = 2_048  # rows per Parquet row group of what is looked up by number: reading one row reads its group
 
 
 @cache
@@ -36,3 +40,24 @@ def one(con: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object]
 def arrow(con: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> pa.Table:
     """Run a query and return its rows as an Arrow table."""
     return con.sql(query, params=list(parameters)).to_arrow_table()
+
+
+def quote(name: str) -> str:
+    """Quote an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Quote an SQL string literal; for what can't be bound, such as paths in view definitions."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def statements(text: str) -> Iterator[str]:
+    """Split a script of ours into its statements (no string in it holds a semicolon)."""
+    return (part for part in (piece.strip() for piece in text.split(";")) if part)
+
+
+def copy_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path, *, group: int = 122_880) -> None:
+    """Write a query to a Parquet file with `group` rows per row group."""
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {int(group)}"
+    con.execute(f"COPY ({query}) TO {literal(str(path))} ({options})")

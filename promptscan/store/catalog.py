@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
 from promptscan.errors import StoreError
-from promptscan.sql import script
+from promptscan.sql import literal, quote, script, statements
 from promptscan.store.manifest import Manifest, Segment
 from promptscan.store.tables import TABLES, Table
-
-
-def quote(name: str) -> str:
-    """Quote an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: str) -> str:
-    """Quote an SQL string literal; for file paths in view definitions, which can't be bound."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def create_views(con: duckdb.DuckDBPyConnection, manifest: Manifest, root: Path) -> None:
@@ -63,11 +53,6 @@ def create_views(con: duckdb.DuckDBPyConnection, manifest: Manifest, root: Path)
         )
     for statement in statements(script("views")):
         con.execute(statement)
-
-
-def statements(text: str) -> Iterator[str]:
-    """Split a script of ours into its statements (no string in it holds a semicolon)."""
-    return (part for part in (piece.strip() for piece in text.split(";")) if part)
 
 
 def parquet_paths(manifest: Manifest, root: Path) -> list[str]:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from promptscan.atomic import replacing
 from promptscan.errors import StoreError
 
 BLOCK = 1 << 20
@@ -92,16 +93,8 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     A full disk raises before the rename, so the old file stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as stream:
+        stream.write(data)
     sync_directory(path.parent)
 
 

@@ -13,7 +13,8 @@ from typing import IO, Protocol, Self
 import duckdb
 
 from promptscan.errors import StoreError
-from promptscan.store.catalog import create_views, literal, parquet_paths
+from promptscan.sql import literal
+from promptscan.store.catalog import create_views, parquet_paths
 from promptscan.store.files import FileRef, verify
 from promptscan.store.lock import pin
 from promptscan.store.manifest import Manifest

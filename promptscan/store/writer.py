@@ -16,7 +16,8 @@ from typing import Any
 import duckdb
 
 from promptscan.errors import StoreError
-from promptscan.store.catalog import create_views, literal
+from promptscan.sql import literal
+from promptscan.store.catalog import create_views
 from promptscan.store.files import FileRef, describe, publish_directory, sync_file, verify, write_atomic
 from promptscan.store.generation import Generation, configure, manifest_path
 from promptscan.store.lock import unpinned, writer_lock
