@@ -58,7 +58,7 @@ def fold(texts: pa.Array) -> Keys:
     """
     texts = texts.cast(pa.large_string())
     keys, shares = [pa.array([], pa.large_string())], [np.zeros(0)]
-    for chunk in _chunks(texts):
+    for chunk in slices(texts, CHUNK):
         plain = pc.string_is_ascii(chunk)
         is_plain = plain.to_numpy(zero_copy_only=False)
         ascii_keys, ascii_changes = _fold_ascii(chunk.filter(plain))
@@ -81,19 +81,19 @@ def obfuscation(texts: pa.Array) -> NDArray[np.float64]:
     return fold(texts).obfuscation
 
 
-def _chunks(texts: pa.Array) -> Iterator[pa.Array]:
-    """Cut an array into slices of about CHUNK bytes."""
+def slices(texts: pa.Array, size: int) -> Iterator[pa.Array]:
+    """Cut a large_string array into slices of about `size` bytes, at least one text each."""
     ends = np.cumsum(pc.binary_length(texts).to_numpy())
     start = 0
     while start < len(texts):
         done = ends[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, done + CHUNK, "right")))
+        stop = max(start + 1, int(np.searchsorted(ends, done + size, "right")))
         yield texts.slice(start, stop - start)
         start = stop
 
 
-def _buffers(texts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return the offsets (n + 1,) from 0 and the bytes of a large_string array."""
+def buffers(texts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Return the offsets (n + 1,) from 0 and the UTF-8 bytes of a large_string array."""
     _, offsets, data = texts.buffers()
     bounds = np.frombuffer(offsets, np.int64, len(texts) + 1, texts.offset * 8) if len(texts) else np.zeros(1, np.int64)
     raw = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
@@ -106,7 +106,7 @@ def _strings(offsets: NDArray[np.int64], data: bytes) -> pa.Array:
 
 def _fold_ascii(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return keys and numbers of disguised characters of ASCII texts."""
-    offsets, data = _buffers(texts)
+    offsets, data = buffers(texts)
     table = folds().key[:128].astype(np.uint8).tobytes().ljust(256, b"\0")
     folded = np.frombuffer(bytearray(data.tobytes().translate(table)), np.uint8)
     at, signs = _read_signs(data, offsets)
@@ -125,7 +125,7 @@ def _fold_unicode(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     texts = pc.utf8_normalize(texts, "NFKD")
     for letter, spelt in SPELT_OUT:
         texts = pc.replace_substring(texts, letter, spelt)
-    codes, offsets = _code_points(texts)
+    codes, offsets = code_points(texts)
     low = np.minimum(codes, 255).astype(np.uint8)
     changes += _leet(low, offsets)
     folded = tables.key[codes]
@@ -140,9 +140,9 @@ def _fold_unicode(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     return _strings(np.r_[0, ends], folded.astype("<u4").tobytes().decode("utf-32-le").encode()), changes
 
 
-def _code_points(texts: pa.Array) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Return the code points of all texts and the offsets (n + 1,) of each text's first."""
-    data = _buffers(texts)[1].tobytes()
+def code_points(texts: pa.Array) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the code points of a large_string array, one text after the other, and the offsets (n + 1,) of each text."""
+    data = buffers(texts)[1].tobytes()
     codes = np.frombuffer(data.decode().encode("utf-32-le"), "<u4")
     return codes, np.r_[0, pc.utf8_length(texts).to_numpy().astype(np.int64).cumsum()]
 
@@ -190,7 +190,7 @@ def _leet(codes: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.in
 
 def _disguises(texts: pa.Array, tables: Folds) -> NDArray[np.int64]:
     """Count each text's invisible characters, decorative letters and marks stacked beyond STACK. int64 (n,)."""
-    codes, offsets = _code_points(texts)
+    codes, offsets = code_points(texts)
     found = tables.invisible[codes] | tables.styled[codes]
     stacked = tables.mark[codes]
     for step in range(1, STACK + 1):
@@ -258,5 +258,4 @@ def _poses(
     first = np.r_[True, (np.diff(at) != 1) | (latinised[1:] != latinised[:-1]) | (np.diff(text) != 0)]
     run = np.cumsum(first) - 1
     length, weak = np.bincount(run), np.bincount(run, ~strong)
-    poses: NDArray[np.bool_] = (length <= 2) | (weak * 2 <= length - (length > 4))
-    return poses[run]
+    return np.take((length <= 2) | (weak * 2 <= length - (length > 4)), run)
