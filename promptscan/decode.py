@@ -31,7 +31,7 @@ WINDOW = 48  # characters over which rot13 and reversal are judged
 # window of 25; rot13 has 40 and more, reversal 28 and more, in nine of ten texts. See docs/decisions/005-match-key-and-fingerprints.md.
 ROT13_BITS = 36
 REVERSED_BITS = 28
-CHUNK = 1 << 20  # bytes of text judged at a time
+CHUNK = 1 << 18  # bytes of text judged at a time
 # Rows and columns a to z and anything else: how common a pair of letters is in English, as whole bits above one in 4,096.
 # Counted over open assistant and chat prompts with scripts/letter_pairs.py.
 ENGLISH = (

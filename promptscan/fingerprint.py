@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from promptscan.errors import UsageError
 from promptscan.matchkey import buffers, code_points, slices
 
-NGRAM = 24  # units of a fingerprint; see docs/decisions/005-match-key-and-fingerprints.md
+NGRAM = 16  # units of a fingerprint; see docs/decisions/005-match-key-and-fingerprints.md
 WINDOW = 16  # n-grams of which at least one is kept
 CHUNK = 1 << 18  # units a step: its arrays stay in the processor's cache
 _BASE = 0x9E3779B97F4A7C15 | 1
