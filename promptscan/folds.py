@@ -21,6 +21,8 @@ from promptscan.normalise import INVISIBLE
 
 # Letters that leet writes as digits meet their digit. Digits stay: numbers remain themselves, and nothing depends on context.
 LEET = str.maketrans("oilzeastbg", "0112345789")
+SEVERAL = 0xFFFFFFFF
+SPELT_OUT = {"\xdf": "ss", "\u1e9e": "ss", "\xe6": "ae", "\xc6": "ae", "\u0153": "oe", "\u0152": "oe"}
 LATIN, CYRILLIC, OTHER = 1, 2, 3  # kinds of anchors
 _CODES = 0x110000
 _LAST = 0x32400  # beyond lie unassigned, private and invisible code points
@@ -45,6 +47,7 @@ class Folds:
     """Tables by code point, each (0x110000,).
 
     Attributes:
+        bare: the one character that NFKD without combining marks leaves of it, 0 if none, SEVERAL if it takes more. uint32.
         key: the code point it becomes in the match key, 0 if it is dropped; case, leet, decimal digits and Latin shapes
             folded. uint32.
         look: the key's ASCII code of the character that a letter of another script looks like. uint8.
@@ -57,6 +60,7 @@ class Folds:
         version: digest of the tables; another version of Python's Unicode database may give another.
     """
 
+    bare: NDArray[np.uint32]
     key: NDArray[np.uint32]
     look: NDArray[np.uint8]
     strong: NDArray[np.bool_]
@@ -97,7 +101,7 @@ def folds() -> Folds:
     digest = hashlib.sha256()
     for table in (key, look, strong, cyrillic, anchor):
         digest.update(table.tobytes())
-    return Folds(key, look, strong, cyrillic, anchor, styled, mark, invisible, digest.hexdigest()[:16])
+    return Folds(_bare_table(), key, look, strong, cyrillic, anchor, styled, mark, invisible, digest.hexdigest()[:16])
 
 
 def _confusables() -> list[tuple[int, str, str]]:
@@ -127,6 +131,21 @@ def _key(character: str, latin: dict[int, str]) -> int:
 
 def _bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def _bare_table() -> NDArray[np.uint32]:
+    """Return what NFKD and the dropping of marks make of each code point by itself."""
+    table = np.arange(_CODES, dtype=np.uint32)
+    for code in (*range(128, 0x3400), *range(0xA000, 0xD800), *range(0xE000, 0x20000), *range(0x2F800, 0x2FA20)):
+        character = chr(code)
+        if character in SPELT_OUT or unicodedata.category(character) == "Cn":  # pyarrow's Unicode may be newer
+            table[code] = SEVERAL
+        elif unicodedata.decomposition(character) or unicodedata.combining(character) or 0xAC00 <= code < 0xD7A4:
+            bare = _bare(character)
+            table[code] = ord(bare) if len(bare) == 1 else SEVERAL if bare else 0
+            if bare in SPELT_OUT:
+                table[code] = SEVERAL
+    return table
 
 
 def _invisible() -> NDArray[np.bool_]:

@@ -21,10 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from promptscan.folds import CYRILLIC, LATIN, Folds, folds
+from promptscan.folds import CYRILLIC, LATIN, SEVERAL, SPELT_OUT, Folds, folds
 
 CHUNK = 1 << 18  # bytes of text a step, so that its arrays stay in the processor's cache
-SPELT_OUT = (("\xdf", "ss"), ("\u1e9e", "ss"), ("\xe6", "ae"), ("\xc6", "ae"), ("\u0153", "oe"), ("\u0152", "oe"))
 LEET_RUN = 2  # longest run of leet characters inside a word that counts as obfuscation: `h3ll0`, not `a1b2c3d4`
 STACK = 2  # combining marks a character may carry before they count as obfuscation (Vietnamese carries two)
 _LETTERS = np.array([chr(code).isalpha() and code < 128 for code in range(256)])
@@ -121,11 +120,9 @@ def _fold_unicode(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     if not len(texts):
         return texts, np.zeros(0, np.int64)
     tables = folds()
-    changes = _disguises(texts, tables)
-    texts = pc.utf8_normalize(texts, "NFKD")
-    for letter, spelt in SPELT_OUT:
-        texts = pc.replace_substring(texts, letter, spelt)
     codes, offsets = code_points(texts)
+    changes = _disguises(codes, offsets, tables)
+    codes, offsets = _decomposed(texts, codes, offsets, tables)
     low = np.minimum(codes, 255).astype(np.uint8)
     changes += _leet(low, offsets)
     folded = tables.key[codes]
@@ -138,6 +135,25 @@ def _fold_unicode(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     width = 1 + (folded >= 0x80).astype(np.uint8) + (folded >= 0x800) + (folded >= 0x10000)
     ends = _sums(width, offsets).cumsum()
     return _strings(np.r_[0, ends], folded.astype("<u4").tobytes().decode("utf-32-le").encode()), changes
+
+
+def _decomposed(
+    texts: pa.Array, codes: NDArray[np.uint32], offsets: NDArray[np.int64], tables: Folds
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the code points of texts in NFKD and where each text begins; dropped marks are 0.
+
+    Most characters leave one character, which a table knows. Only texts with others are taken through Unicode's algorithm.
+    """
+    bare = tables.bare[codes]
+    longer = _sums(bare == SEVERAL, offsets) > 0
+    if not longer.any():
+        return bare, offsets
+    whole = pc.utf8_normalize(texts.filter(pa.array(longer)), "NFKD")
+    for letter, spelt in SPELT_OUT.items():
+        whole = pc.replace_substring(whole, letter, spelt)
+    codes, offsets = code_points(pc.replace_with_mask(texts, pa.array(longer), whole))
+    bare = tables.bare[codes]
+    return np.where(bare == SEVERAL, codes, bare), offsets
 
 
 def code_points(texts: pa.Array) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
@@ -188,9 +204,8 @@ def _leet(codes: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.in
     return np.bincount(text, minlength=len(offsets) - 1)
 
 
-def _disguises(texts: pa.Array, tables: Folds) -> NDArray[np.int64]:
+def _disguises(codes: NDArray[np.uint32], offsets: NDArray[np.int64], tables: Folds) -> NDArray[np.int64]:
     """Count each text's invisible characters, decorative letters and marks stacked beyond STACK. int64 (n,)."""
-    codes, offsets = code_points(texts)
     found = tables.invisible[codes] | tables.styled[codes]
     stacked = tables.mark[codes]
     for step in range(1, STACK + 1):
