@@ -33,7 +33,12 @@ def main() -> None:
     seconds = time.perf_counter() - begin
     with Store(store) as opened:
         judged = evaluate(opened, options.data / "sim" / "truth.parquet").to_dict()
-    result = {"machine": facts, "seconds": seconds, "families": dict(report.build.stages["families"]), "evaluation": judged}
+    result = {
+        "machine": facts,
+        "seconds": seconds,
+        "families": dict(report.build.stages["families"]),
+        "evaluation": judged,
+    }
     machine.store("families", result)
     print(table(result))
 
@@ -53,9 +58,11 @@ def table(result: dict[str, Any]) -> str:
     families = result["families"]
     lines += [
         "",
-        f"{judged['prompts']:,} prompts, {families['families']:,} families, scanned in {result['seconds']:.0f} s. Of "
-        f"{judged['benign']:,} benign prompts {judged['benign_in_campaign_families']:.2%} are in a campaign's family and "
-        f"{judged['benign_clustered']:.1%} in any. Family ARI {judged['ari']:.3f}.",
+        (
+            f"{judged['prompts']:,} prompts, {families['families']:,} families, scanned in {result['seconds']:.0f} s. Of "
+            f"{judged['benign']:,} benign prompts {judged['benign_in_campaign_families']:.2%} are in a campaign's family and "
+            f"{judged['benign_clustered']:.1%} in any. Family ARI {judged['ari']:.3f}."
+        ),
     ]
     return "\n".join(lines)
 

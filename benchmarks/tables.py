@@ -29,9 +29,17 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "and orders of magnitude. Each section names the command that measures it again; `make bench` runs them.",
         "",
     ]
-    for name, result in results.items():
+    for name in sorted(results, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
+        result = results[name]
         body = {"pipeline": pipeline.table, "families": families.table}.get(name, rows)(result)
-        parts += [f"## {TITLES.get(name, name)}", "", f"`{COMMANDS.get(name, f'python -m benchmarks.{name}')}`", "", body, ""]
+        parts += [
+            f"## {TITLES.get(name, name)}",
+            "",
+            f"`{COMMANDS.get(name, f'python -m benchmarks.{name}')}`",
+            "",
+            body,
+            "",
+        ]
     return "\n".join(parts)
 
 

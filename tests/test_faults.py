@@ -226,12 +226,20 @@ def test_a_damaged_index_is_not_used_and_the_next_build_makes_it_anew(store: Pat
     assert json.loads(promptscan(*words).out)["hits"] == sound["hits"]
 
 
-@pytest.mark.parametrize("name", ["prompts-*/texts.parquet", "families-*/members.parquet"])
-def test_a_damaged_table_is_an_error_of_the_store_not_a_crash(store: Path, name: str):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("prompts-*/texts.parquet", ("search", "hi there")),
+        ("families-*/numbers.npy", ("search", "hi there")),
+        ("stats-*/text_accounts.npy", ("search", "hi there")),
+        ("prompts-*/texts.parquet", ("families",)),
+        ("families-*/members.parquet", ("families",)),
+    ],
+)
+def test_a_damaged_table_is_an_error_of_the_store_not_a_crash(store: Path, name: str, words: tuple[str, ...]):
     path = next((store / "segments").glob(name))
     path.write_bytes(b"PAR1" + os.urandom(path.stat().st_size - 4))
-    assert "fsck" in refused(3, "--store", store, "search", "hi there")
-    assert "fsck" in refused(3, "--store", store, "families")
+    assert "fsck" in refused(3, "--store", store, *words)
     assert promptscan("--store", store, "fsck", "--deep").code == 3
 
 
