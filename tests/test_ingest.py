@@ -161,6 +161,34 @@ def test_elements_of_an_array_that_are_no_object_are_quarantined(tmp_path: Path)
     assert (report.added, report.quarantined) == (2, 4)
 
 
+def test_a_lone_surrogate_in_an_array_costs_nothing(tmp_path: Path):
+    (tmp_path / "a.json").write_bytes(b'[{"text": "a"}, {"text": "lone \\ud800"}, 7]')
+    report = add(tmp_path / "s", tmp_path / "a.json")
+    assert (report.added, report.quarantined) == (2, 1)
+
+
+def test_formats_do_not_mix_up_in_one_call(tmp_path: Path):
+    names = ["1.jsonl", "2.json", "3.csv", "4.parquet", "5.json", "6.jsonl", "7.csv"]
+    for name in names:
+        row = {"text": f"from {name}"}
+        if name.endswith("csv"):
+            (tmp_path / name).write_text(f"text\n{row['text']}\n")
+        elif name.endswith("parquet"):
+            pq.write_table(pa.Table.from_pylist([row]), tmp_path / name)
+        else:
+            (tmp_path / name).write_text(json.dumps([row] if name.endswith("json") else row))
+    add(tmp_path / "s", *(tmp_path / name for name in names))
+    assert sorted(texts(tmp_path / "s")) == sorted(f"from {name}" for name in names)
+
+
+def test_a_thousand_keys_do_not_hide_the_text(tmp_path: Path):
+    rows = [{"text": "hello", **{f"a{number}": number for number in range(1200)}}, {"text": "rare", "zz": "kept"}]
+    report = add(tmp_path / "s", write_jsonl(tmp_path / "a.jsonl", rows))
+    assert report.added == 2
+    extras = query(tmp_path / "s", "SELECT extra FROM prompts")
+    assert any('"zz"' in extra and '"kept"' in extra for (extra,) in extras)
+
+
 def test_a_long_prompt_in_a_csv_is_whole(tmp_path: Path):
     text = "a long, long prompt " * 40_000
     pc.write_csv(pa.table({"text": [text, "b"]}), tmp_path / "a.csv")

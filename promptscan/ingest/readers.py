@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,12 @@ from pathlib import Path
 import duckdb
 
 from promptscan.errors import PromptscanError
-from promptscan.ingest.fields import Column, json_path
+from promptscan.ingest.fields import PROMPT_FIELDS, Column, json_path
 from promptscan.ingest.lines import blocks, open_stream, repair
 from promptscan.ingest.sources import Format, Source
 from promptscan.sql import literal, quote
 
-MAX_KEYS = 1_000  # distinct JSON keys looked at per block; the rest is kept in `extra`
+MAX_KEYS = 1_000  # distinct JSON keys that become columns, the most frequent; rows with more are also kept whole
 MAX_CSV_LINE = 32 << 20  # bytes; DuckDB allocates 16 times this for a compressed file unless told its buffer
 DISK_FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 
@@ -112,13 +113,35 @@ def _columnar(relation: duckdb.DuckDBPyRelation, position: str, path: Path) -> B
 
 
 def _json_array(con: duckdb.DuckDBPyConnection, source: Source) -> Iterator[Block]:
-    relation = con.sql(
+    query = (
         "SELECT row_number() OVER () AS position, json AS line "
         f"FROM read_json_objects({_literal_path(source.path)}, format = 'array', maximum_object_size = 536870912, "
         f"compression = '{source.compression or 'none'}')"
     )
-    relation.create_view("source_lines", replace=True)
-    yield _json_block(con, [], source.path.stat().st_size)
+    rejected: list[tuple[int, str, str]] = []
+    try:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE array_lines AS {query}")
+    except duckdb.InvalidInputException as error:  # a strict parser refuses all of it for one lone surrogate
+        elements = _parsed_array(source)
+        if elements is None:
+            raise unreadable(error) from None
+        repaired, rejected = repair(list(range(1, len(elements) + 1)), elements)
+        con.register("repaired_lines", repaired)
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE array_lines AS SELECT position, line::JSON AS line FROM repaired_lines"
+        )
+    con.execute("CREATE OR REPLACE TEMP VIEW source_lines AS FROM array_lines")
+    yield _json_block(con, rejected, source.path.stat().st_size)
+
+
+def _parsed_array(source: Source) -> list[str] | None:
+    """Parse a JSON array leniently, each element as JSON again; None when it is none."""
+    with open_stream(source.path, source.compression) as stream:
+        try:
+            document = json.loads(stream.read(), strict=False)
+        except (ValueError, RecursionError):
+            return None
+    return [json.dumps(element) for element in document] if isinstance(document, list) else None
 
 
 def _jsonl(con: duckdb.DuckDBPyConnection, source: Source, skip_bytes: int, skip_lines: int) -> Iterator[Block]:
@@ -141,11 +164,15 @@ def _jsonl(con: duckdb.DuckDBPyConnection, source: Source, skip_bytes: int, skip
 
 
 def _json_block(con: duckdb.DuckDBPyConnection, rejected: list[tuple[int, str, str]], done: int | None) -> Block:
+    accepted = ", ".join(literal(name) for names in PROMPT_FIELDS.values() for name in names)
     keys = con.execute(
-        "SELECT DISTINCT unnest(json_keys(line)) AS key FROM source_lines WHERE json_type(line) = 'OBJECT' "
-        f"ORDER BY key LIMIT {MAX_KEYS}"
+        "SELECT key FROM (SELECT unnest(json_keys(line)) AS key FROM source_lines WHERE json_type(line) = 'OBJECT') "
+        f"GROUP BY key ORDER BY lower(key) IN ({accepted}) DESC, count(*) DESC, key LIMIT {MAX_KEYS + 1}"
     ).fetchall()
+    more, keys = len(keys) > MAX_KEYS, sorted(keys[:MAX_KEYS])
     columns = [Column(key, "JSON", f"json_extract(line, {json_path([key])})") for (key,) in keys]
+    if more:
+        columns.append(Column("whole row", "JSON", "line"))
     wanted = "json_type(line) <> 'OBJECT'" if keys else "true"  # without any key there is nothing to project
     odd = con.execute(
         "SELECT position, CASE json_type(line) WHEN 'OBJECT' THEN 'no text' "

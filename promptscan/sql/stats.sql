@@ -47,7 +47,7 @@ FROM base_family_names n
 JOIN (
   SELECT
     family_id, sum(n_prompts) AS n_prompts, count(*) AS n_accounts,
-    1 / sum(family_share * family_share) AS effective_accounts,
+    pow(sum(n_prompts), 2) / sum(n_prompts * n_prompts) AS effective_accounts,  -- of whole numbers: equal in any order
     min(first_ts) AS first_ts, max(last_ts) AS last_ts
   FROM new_family_accounts GROUP BY family_id
 ) a USING (family_id)
