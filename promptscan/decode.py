@@ -28,7 +28,7 @@ LARGEST = 1 << 16  # characters of a passage that are decoded
 SHORTEST = 8  # characters that a passage must decode to
 WINDOW = 48  # characters over which rot13 and reversal are judged
 # Bits by which a window must be likelier English when it is turned back than as it stands. Measured on English prompts of 40
-# characters and more: .996 of rot13 and .974 of reversed ones reach them, 1 in 1,000 plain ones does. See
+# characters and more: .996 of rot13 and .974 of reversed ones reach them; of plain texts at most 4 in 1,000 of a set decode to anything. See
 # docs/decisions/005-match-key-and-fingerprints.md.
 ROT13_BITS = 36
 REVERSED_BITS = 28
