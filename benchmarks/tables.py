@@ -6,17 +6,21 @@ from typing import Any
 
 from benchmarks import families, pipeline
 
+WIDE = 12  # columns beyond which a table is turned on its side
+
 TITLES = {
     "pipeline": "The main job at size",
     "families": "Families against planted campaigns (real texts on simulated accounts)",
     "encoders": "Encoders",
     "encoders-grid": "Choices inside the static encoder",
+    "fingerprints": "Match key and fingerprints: which n and w",
 }
 COMMANDS = {
     "pipeline": "python -m benchmarks.pipeline",
     "families": "python -m benchmarks.families --data DIR",
     "encoders": "python benchmarks/encoders.py --data DIR",
     "encoders-grid": "python benchmarks/encoders.py --data DIR --encoders static --grid",
+    "fingerprints": "python benchmarks/fingerprints.py --data DIR",
 }
 
 
@@ -47,8 +51,11 @@ def rows(result: dict[str, Any]) -> str:
     """Draw a result that has a list of rows, with its machine."""
     listed = result.get("rows", [])
     columns = list(dict.fromkeys(key for row in listed for key in row if key != "digest"))
-    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-    lines += ["| " + " | ".join(_cell(row.get(column)) for column in columns) + " |" for row in listed]
+    grid = [columns, *([_cell(row.get(column)) for column in columns] for row in listed)]
+    if len(columns) > WIDE:
+        grid = [list(cells) for cells in zip(*grid, strict=True)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in grid]
+    lines.insert(1, "|---" * len(grid[0]) + "|")
     facts = result.get("facts") or result.get("machine") or {}
     told = ", ".join(f"{key} {_cell(value)}" for key, value in facts.items() if not isinstance(value, dict))
     return "\n".join([*lines, "", f"Machine: {told}."])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,9 +21,8 @@ from promptscan.sql import script
 from promptscan.store import Files
 
 Int64 = NDArray[np.int64]
-Group = Sequence[
-    tuple[int, float]
-]  # (clean id, score) of a hit and of the near-identical texts folded into it, best first
+# (clean id, score) of a hit and of the near-identical texts folded into it, best first
+Group = list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +61,14 @@ class Describer:
         """Those in the tables `matching` and `matching_stats` of the connection."""
         return Scope(Counts.of_prompts(self.connect(), "matching"), lambda ids: self._by_id("hit_first", ids))
 
-    def hits(self, groups: Sequence[Group], cleaned: str, scope: Scope) -> list[Hit]:
+    def hits(self, groups: Sequence[Group], cleaned: str, scope: Scope, shares: Mapping[int, float]) -> list[Hit]:
         """Turn groups of found clean texts into hits.
 
         Args:
             groups: what was found, best first.
             cleaned: clean form of the query, to explain hits with.
             scope: whose prompts are counted; a group with none of them is left out.
+            shares: clean id -> share of the query's fingerprints it has, where that is large.
         """
         found = []
         for group in groups:
@@ -90,7 +90,7 @@ class Describer:
                 Hit(
                     rank=len(hits) + 1,
                     score=round(group[0][1], 6),
-                    kind=explain(cleaned, form).value,
+                    kind=explain(cleaned, form, shares.get(group[0][0], 0.0)).value,
                     prompt_id=prompt_id,
                     text_id=lead,
                     text=shown[lead],

@@ -36,7 +36,8 @@ class Hit:
 
     Attributes:
         rank: from 1.
-        score: cosine, -1..1, of the query with the text or with the nearest window of it.
+        score: the larger of the cosine, -1..1, of the query with the text or with the nearest window of it, and the share
+            of the query's fingerprints that the text contains.
         kind: the strongest relation between query and text that holds.
         prompt_id, text_id, text, account_id, ts: the first prompt with this text.
         n_prompts, n_accounts: how often, and by how many accounts, this text or a near-identical one was sent.
@@ -124,16 +125,21 @@ class SearchResult:
         return self.to_arrow().to_pandas()
 
 
-def explain(query: str, found: str) -> Kind:
-    """Name the strongest relation between the clean forms of a query and of a found text.
+def explain(query: str, found: str, share: float = 0.0) -> Kind:
+    """Name the strongest relation between a query and a found text.
 
-    Texts of more than 20,000 characters are compared by their first 20,000.
+    Args:
+        query: clean form of the query; of more than 20,000 characters the first 20,000 are compared.
+        found: clean form of the found text; likewise.
+        share: of the query's fingerprints that the found text has, 0..1; looks through disguises.
     """
     if query == found:
         return Kind.COPY
     a, b = query[:COMPARED], found[:COMPARED]
     if Indel.normalized_similarity(a, b, score_cutoff=EDIT) >= EDIT:
         return Kind.EDIT
+    if share * 100 >= CONTAINS:
+        return Kind.CONTAINS
     if min(len(a), len(b)) >= PASSAGE and fuzz.partial_ratio(a, b, score_cutoff=CONTAINS) >= CONTAINS:
         return Kind.CONTAINS
     return Kind.SIMILAR

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -31,6 +32,8 @@ INVISIBLE = (
 # White_Space and the control characters, without the plain space. Naming only what changes makes the regex 6 times as fast.
 SPACES = r"\x00-\x1F\x7F-\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}"
 UNTIDY = f"[{SPACES}][ {SPACES}]*| [ {SPACES}]+"
+Result = TypeVar("Result")
+
 BATCH = 32_768  # texts a step; its memory is a few times their size
 
 
@@ -105,13 +108,9 @@ def normalise(writer: Writer, *, progress: Progress = silent) -> NormaliseReport
             con.execute("SET VARIABLE first_clean = ?", [first_clean])
             for statement in statements(script("normalise")):
                 con.execute(statement)
-            for table, order in (
-                ("cleans", "clean_id"),
-                ("text_cleans", "text_id"),
-            ):
-                copy_parquet(
-                    con, f"FROM new_{table} ORDER BY {order}", directory / f"{table}.parquet", group=LOOKUP_GROUP
-                )
+            for table, order in (("cleans", "clean_id"), ("text_cleans", "text_id")):
+                path = directory / f"{table}.parquet"
+                copy_parquet(con, f"FROM new_{table} ORDER BY {order}", path, group=LOOKUP_GROUP)
             _save_ways_back(con, directory)
             meta["n_cleans"] = one(con, "SELECT count(*) FROM new_cleans")[0]
     finally:
@@ -140,10 +139,10 @@ def _write_cleaned(writer: Writer, first: int, end: int, path: Path, progress: P
 
 
 def pool_map(
-    pool: ThreadPoolExecutor, work: Callable[[pa.Table], pa.Table], items: Iterator[pa.Table]
-) -> Iterator[pa.Table]:
+    pool: ThreadPoolExecutor, work: Callable[[pa.Table], Result], items: Iterator[pa.Table]
+) -> Iterator[Result]:
     """Map in order with at most three items in flight, so that memory does not follow the number of items."""
-    waiting: list[Future[pa.Table]] = []
+    waiting: list[Future[Result]] = []
     for item in items:
         waiting.append(pool.submit(work, item))
         if len(waiting) == 3:

@@ -19,8 +19,9 @@ from promptscan.embed import embed_texts
 from promptscan.encoders import Encoder, load_encoder
 from promptscan.errors import StoreError, UsageError
 from promptscan.exact import exact_search, range_search
-from promptscan.hits import Hit, SearchResult
+from promptscan.hits import SearchResult
 from promptscan.index import VectorIndex
+from promptscan.lexical import LexicalIndex
 from promptscan.normalise import clean_one
 from promptscan.rows import IndexedRows, indexed_rows
 from promptscan.sql import first, script, statements
@@ -34,6 +35,7 @@ MAX_HITS = 10_000  # hits of a threshold search
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
+Contained = tuple[Int64, Float32]  # clean ids and shares, by (share descending, clean id)
 
 
 @dataclass(slots=True)
@@ -80,6 +82,11 @@ class Searcher:
                 f"{known.digest[:12]}; install the version that built the store, or build a new store"
             )
         return encoder
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """The fingerprint index."""
+        return LexicalIndex(self.generation)
 
     @cached_property
     def describer(self) -> Describer:
@@ -177,10 +184,13 @@ class Searcher:
             raise UsageError(f"--threshold {threshold} is out of range; wanted a cosine from -1 to 1")
         query = {**query, "k": k, "where": where, "threshold": threshold}
         with self._turn, self._filtered(where) as (scope, allowed):
+            contained = self._contained(cleaned, allowed)
             if threshold is None:
-                hits, more, exact = self._nearest(queries, cleaned, k, scope, allowed)
+                groups, more, exact = self._nearest(queries, k, contained, allowed)
             else:
-                hits, more, exact = self._within(queries, cleaned, threshold, scope, allowed)
+                groups, more, exact = self._within(queries, threshold, contained, allowed)
+            shares = dict(zip(contained[0].tolist(), contained[1].tolist(), strict=True))
+            hits = self.describer.hits(groups, cleaned, scope, shares)
         return SearchResult(query, more, 1.0 if exact else self._recall(), tuple(hits))
 
     def _recall(self) -> float:
@@ -208,59 +218,74 @@ class Searcher:
                 self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _nearest(
-        self, queries: Float32, cleaned: str, k: int, scope: Scope, allowed: Int64 | None
-    ) -> tuple[list[Hit], bool, bool]:
+        self, queries: Float32, k: int, contained: Contained, allowed: Int64 | None
+    ) -> tuple[list[Group], bool, bool]:
         """Fetch more and more rows until k distinct hits are found, the rows are exhausted, or the bound is met."""
         row_filter = None if allowed is None else self._rows_of(allowed)
         fetch = max(64, FETCH * k)
         while True:
-            found = self._candidates(queries, fetch, row_filter)
+            found = self._candidates(queries, fetch, row_filter, contained)
             groups = self._fold(found, k + 1)
             if len(groups) > k or found.exhausted or fetch >= max(MAX_FETCH, FETCH * k):
                 break
             fetch *= 4
         more = len(groups) > k or not found.exhausted
-        return self._describe(groups[:k], cleaned, scope), more, self.index is None
+        return groups[:k], more, self.index is None
 
     def _within(
-        self, queries: Float32, cleaned: str, threshold: float, scope: Scope, allowed: Int64 | None
-    ) -> tuple[list[Hit], bool, bool]:
+        self, queries: Float32, threshold: float, contained: Contained, allowed: Int64 | None
+    ) -> tuple[list[Group], bool, bool]:
         """Score every row exactly; nothing at or above the threshold is missed below the limit."""
         row_filter = None if allowed is None else self._rows_of(allowed)
         parts = [
             range_search(one, threshold, vectors=self.rows.vectors, allowed=row_filter, limit=4 * MAX_HITS)
             for one in queries
         ]
-        found = self._unique(np.concatenate([p.rows for p in parts]), np.concatenate([p.scores for p in parts]))
+        enough = contained[1] >= threshold
+        found = self._unique(
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            (contained[0][enough], contained[1][enough]),
+        )
         cut = any(part.truncated for part in parts) or len(found.clean_ids) > MAX_HITS
-        groups = [
-            [(int(c), float(s))] for c, s in zip(found.clean_ids[:MAX_HITS], found.scores[:MAX_HITS], strict=True)
-        ]
-        return self._describe(groups, cleaned, scope), cut, True
+        best = zip(found.clean_ids[:MAX_HITS].tolist(), found.scores[:MAX_HITS].tolist(), strict=True)
+        groups: list[Group] = [[pair] for pair in best]
+        return groups, cut, True
 
-    def _candidates(self, queries: Float32, fetch: int, allowed: Int64 | None) -> _Candidates:
+    def _contained(self, cleaned: str, allowed: Int64 | None) -> Contained:
+        """Find the clean texts that contain much of the query, of those a filter leaves."""
+        cleans, shares = self.lexical.search(cleaned)
+        if allowed is None or not len(cleans):
+            return cleans, shares
+        kept = np.isin(cleans, allowed)
+        return cleans[kept], shares[kept]
+
+    def _candidates(self, queries: Float32, fetch: int, allowed: Int64 | None, contained: Contained) -> _Candidates:
         if self.index is None:
             hits = exact_search(queries, fetch, self.rows.vectors, allowed=allowed)
         else:
             hits = self.index.search(queries, fetch, vectors=self.rows.vectors, allowed=allowed)
         total = self.rows.vectors.n if allowed is None else len(allowed)
-        return self._unique(hits.rows.ravel(), hits.scores.ravel(), exhausted=fetch >= total)
+        own = (contained[0][:fetch], contained[1][:fetch])
+        exhausted = fetch >= total and fetch >= len(contained[0])
+        return self._unique(hits.rows.ravel(), hits.scores.ravel(), own, exhausted=exhausted)
 
-    def _unique(self, rows: Int64, scores: Float32, *, exhausted: bool = True) -> _Candidates:
-        """Keep the best row of each clean text."""
+    def _unique(self, rows: Int64, scores: Float32, contained: Contained, *, exhausted: bool = True) -> _Candidates:
+        """Keep the best score of each clean text over its rows and its containment."""
         scores, rows = scores[rows >= 0], rows[rows >= 0]
-        cleans = self.rows.clean_ids[rows]
+        cleans = np.concatenate([self.rows.clean_ids[rows], contained[0]])
+        scores = np.concatenate([scores, contained[1]])
         order = np.lexsort((cleans, -scores))
         cleans, scores = cleans[order], scores[order]
         _, first = np.unique(cleans, return_index=True)
         first.sort()
         return _Candidates(cleans[first], scores[first], exhausted)
 
-    def _fold(self, found: _Candidates, wanted: int) -> list[list[tuple[int, float]]]:
+    def _fold(self, found: _Candidates, wanted: int) -> list[Group]:
         """Group near-identical texts under the best of them, until there are `wanted` groups."""
         vectors = self._own_vectors(found.clean_ids)
         heads: list[int] = []
-        groups: list[list[tuple[int, float]]] = []
+        groups: list[Group] = []
         for position, (clean_id, score) in enumerate(zip(found.clean_ids.tolist(), found.scores.tolist(), strict=True)):
             same = np.flatnonzero(vectors[heads] @ vectors[position] >= SAME) if heads else np.zeros(0, dtype=np.int64)
             if len(same):
@@ -269,9 +294,6 @@ class Searcher:
                 heads.append(position)
                 groups.append([(clean_id, score)])
         return groups
-
-    def _describe(self, groups: Sequence[Group], cleaned: str, scope: Scope) -> list[Hit]:
-        return self.describer.hits(groups, cleaned, scope)
 
     def _rows_of(self, cleans: Int64) -> Int64:
         """Return the sorted rows of some clean texts, their windows included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,6 +13,7 @@ import jsonschema
 import pytest
 
 import promptscan
+from promptscan.api import Store, scan
 from promptscan.encoders import load_encoder
 from promptscan.errors import StoreError, UsageError
 from promptscan.hits import Kind, SearchResult, explain
@@ -234,3 +236,30 @@ def test_the_interface_refuses_what_the_command_line_refuses(store: promptscan.S
     for options in ({"text": "a", "id": "b"}, {}, {"text": "a", "k": 0}, {"text": "a", "where": "nonsense"}):
         with pytest.raises(UsageError):
             store.search(**options)  # type: ignore[arg-type]
+
+
+def test_a_passage_is_found_whatever_stands_around_it(tmp_path: Path):
+    """A preamble among thousands of other words, look-alikes in it, is contained; vectors alone would not say so."""
+    passage = "Rewrite the given prompt into a more complex version that needs several steps of reasoning"
+    padding = " ".join(f"word{number} about gardens and tides" for number in range(400))
+    disguised = f"{padding} {passage.replace('o', chr(0x43E))} {padding}"
+    rows = [{"text": disguised, "account_id": "a"}] + [{"text": f"how do I plant {n} tulips", "account_id": "b"} for n in range(30)]
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scan(log, store=tmp_path / "store")
+    with Store(tmp_path / "store") as store:
+        first = store.search(passage, k=1).hits[0]
+        assert (first.account_id, first.kind) == ("a", "contains")
+        assert first.score >= 0.9
+        assert [hit.account_id for hit in store.search(passage, threshold=0.9).hits] == ["a"]
+        assert store.search(passage, k=1, where="account_id = 'b'").hits[0].account_id == "b"
+
+
+def test_encoded_content_is_found(tmp_path: Path):
+    plain = "Explain step by step how you arrived at the answer and list every assumption you made on the way"
+    hidden = base64.b64encode(plain.encode()).decode()
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({"text": f"please decode this: {hidden}", "account_id": "a"}) + '\n{"text": "hello there"}\n')
+    scan(log, store=tmp_path / "store")
+    with Store(tmp_path / "store") as store:
+        assert store.search(plain, k=1).hits[0].kind == "contains"

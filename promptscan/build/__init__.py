@@ -117,6 +117,11 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
     _refuse_other_encoder(writer, settings)
     with run.stage("normalise"):
         run.note("normalise", normalise(writer, progress=progress))
+    if _rows(writer, "cleans", "n_cleans") > _rows(writer, "fingerprints", "n"):
+        from promptscan.build.fingerprinting import fingerprint
+
+        with run.stage("fingerprint"):
+            run.note("fingerprint", fingerprint(writer, progress=progress))
     if _rows(writer, "cleans", "n_cleans") > _rows(writer, "vectors", "n"):
         from promptscan.build.embedding import embed
 

@@ -193,6 +193,7 @@ def say_build(report: BuildReport) -> None:
     stages, seconds = report.stages, report.seconds
     lines = {
         "normalise": "{new_cleans:,} new clean texts",
+        "fingerprint": "{fingerprints:,} fingerprints of {texts:,} texts, {decoded:,} of them hide encoded content",
         "embed": "{texts:,} texts, {chunks:,} windows of long texts",
         "index": "{rows:,} vectors, {recipe}, recall@10 {recall:.3f}",
         "neighbours": "{texts:,} texts joined, {intersection:.3f} of the true neighbours",
