@@ -12,6 +12,8 @@ from typing import Any, Self
 from promptscan.errors import UsageError
 
 PREFIX = "PROMPTSCAN_"
+AUTO = "auto"
+DEFAULT_ENCODER = "static"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Settings:
 
     Attributes:
         store: folder of the store.
-        encoder: `static`, `minilm`, or a sentence-transformers name or folder.
+        encoder: `static`, `minilm`, a sentence-transformers name or folder, or `auto`: the store's own, static in a new one.
         device: `cpu`, `cuda`, or `auto`.
         max_chars: longer texts are quarantined.
         max_bad_rows: share (0..1) of bad rows in a source beyond which a command exits with 4.
@@ -34,8 +36,8 @@ class Settings:
     """
 
     store: Path = Path("indexes/default")
-    encoder: str = "static"
-    device: str = "auto"
+    encoder: str = AUTO
+    device: str = AUTO
     max_chars: int = 1_000_000
     max_bad_rows: float = 0.01
     min_family_size: int = 5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from promptscan.config import Settings
+from promptscan.config import AUTO, DEFAULT_ENCODER, Settings
 from promptscan.errors import PromptscanError
 
 LOW_DISK = 2 << 30
@@ -70,7 +70,10 @@ def _encoder(settings: Settings) -> Finding:
     from promptscan.encoders import load_encoder
 
     try:
-        encoder = load_encoder(settings.encoder, device=None if settings.device == "auto" else settings.device)
+        encoder = load_encoder(
+            DEFAULT_ENCODER if settings.encoder == AUTO else settings.encoder,
+            device=None if settings.device == "auto" else settings.device,
+        )
     except PromptscanError as error:
         return Finding("encoder", False, str(error))
     identity = encoder.identity

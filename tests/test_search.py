@@ -263,3 +263,11 @@ def test_encoded_content_is_found(tmp_path: Path):
     scan(log, store=tmp_path / "store")
     with Store(tmp_path / "store") as store:
         assert store.search(plain, k=1).hits[0].kind == "contains"
+
+
+def test_a_store_remembers_its_encoder(built: Path, monkeypatch: pytest.MonkeyPatch):
+    """Without --encoder the store's own is used, whatever a new store would get."""
+    monkeypatch.setattr("promptscan.build.DEFAULT_ENCODER", "minilm")
+    assert command("--store", built, "build").code == 0
+    monkeypatch.setenv("PROMPTSCAN_ENCODER", "minilm")
+    assert "--encoder static" in refused(3, "--store", built, "build")

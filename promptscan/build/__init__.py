@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from promptscan.config import Settings
+from promptscan.config import AUTO, DEFAULT_ENCODER, Settings
 from promptscan.types import Progress, silent
 from promptscan.version import __version__
 
@@ -114,7 +114,7 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
     """
     from promptscan.normalise import normalise
 
-    _refuse_other_encoder(writer, settings)
+    encoder = _encoder_name(writer, settings)
     with run.stage("normalise"):
         run.note("normalise", normalise(writer, progress=progress))
     if _rows(writer, "cleans", "n_cleans") > _rows(writer, "fingerprints", "n"):
@@ -126,8 +126,8 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
         from promptscan.build.embedding import embed
 
         with run.stage("embed"):
-            device = None if settings.device == "auto" else settings.device
-            run.note("embed", embed(writer, settings.encoder, device, progress=progress))
+            device = None if settings.device == AUTO else settings.device
+            run.note("embed", embed(writer, encoder, device, progress=progress))
     _index(writer, settings, run)
     if _rows(writer, "vectors", "n") > _rows(writer, "graph", "n"):
         from promptscan.build.graph import extend
@@ -154,16 +154,22 @@ def commit(writer: Writer, settings: Settings, run: Run) -> BuildReport:
     return BuildReport(manifest.generation, True, run.stages, run.seconds)
 
 
-def _refuse_other_encoder(writer: Writer, settings: Settings) -> None:
-    """Refuse an encoder of another name before anything is done; its digest is compared when it is loaded."""
+def _encoder_name(writer: Writer, settings: Settings) -> str:
+    """Choose the encoder: the store's own unless another is asked for, which a store with vectors refuses by name.
+
+    The digest is compared when the encoder is loaded.
+    """
     from promptscan.errors import StoreError
 
     known = writer.manifest.encoder
+    if settings.encoder == AUTO:
+        return known.name if known else DEFAULT_ENCODER
     if known is not None and known.name != settings.encoder:
         raise StoreError(
             f"store {writer.root} holds vectors of encoder {known.name}, not of {settings.encoder}; "
             f"use `--encoder {known.name}`, or another --store for {settings.encoder}"
         )
+    return settings.encoder
 
 
 def _rows(writer: Writer, kind: str, count: str) -> int:

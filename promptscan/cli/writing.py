@@ -54,7 +54,9 @@ def building_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how the store is built."""
     for option in reversed(
         (
-            click.option("--encoder", help="static (default), minilm, or a sentence-transformers name or folder."),
+            click.option(
+                "--encoder", help="static (a new store's default), minilm, or a sentence-transformers name or folder."
+            ),
             click.option("--device", help="cpu, cuda, or auto (default)."),
             click.option(
                 "--min-family-size", type=int, help="Distinct texts that make a cluster a family (default 5)."
