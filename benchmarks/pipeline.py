@@ -206,8 +206,8 @@ def table(results: dict[str, Any]) -> str:
     row("recall@10 against exact", "≥ .95", lambda r: f"{r['search']['recall_at_10']:.3f}")
     row("scan with nothing new, s", "< 2", lambda r: f"{r['noop_seconds']:.2f}")
     row("one more day ÷ that day alone", "≤ 1.3", lambda r: f"{r['one_more_day']['ratio']:.2f}")
-    first = results[sizes[0]]["machine"] if sizes else {}
-    note = f"Machine: {first.get('processor')}, {first.get('cores')} cores, {first.get('memory_gib')} GiB."
+    first = results[sizes[-1]]["machine"] if sizes else {}
+    note = f"Machine: {first.get('processor')}, {first.get('cores')} cores, {first.get('memory_gib')} GiB, load {first.get('load_1_minute', 0):.1f} at the start of the last size."
     return "\n".join([*lines, "", note])
 
 
