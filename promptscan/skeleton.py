@@ -77,7 +77,10 @@ def find_template(texts: Sequence[str], medoid: int) -> Template | None:
     position = np.vstack([np.arange(len(center.words), dtype=np.int32)[None, :], align(center, members[1:])])
     if not center.words:
         return None
+    asked = len(members)
     members, position = _of_the_group(members, position)
+    if 2 * len(members) < asked or len(members) < min(2, asked):
+        return None
     cost = _word_bits(members)
     word_bits = np.array([cost[word] for word in center.words])
     runs = _paying(_runs(position, members, word_bits))
@@ -87,7 +90,7 @@ def find_template(texts: Sequence[str], medoid: int) -> Template | None:
     compression = _compression(runs, members, cost)
     if template is None or compression <= 0 or not _explains(template, members):
         return None
-    return replace(template, compression=compression)
+    return replace(template, compression=compression, support=template.support * len(members) / asked)
 
 
 def _sample(texts: Sequence[str], medoid: str) -> list[str]:
@@ -101,7 +104,7 @@ def _sample(texts: Sequence[str], medoid: str) -> list[str]:
 def _of_the_group(members: list[Words], position: NDArray[np.int32]) -> tuple[list[Words], NDArray[np.int32]]:
     """Drop texts that lack most of the words which most texts have."""
     here = position >= 0
-    common = here[:, here.mean(0) >= _ODD]
+    common = here[:, here.mean(0) > _ODD]
     keep = common.mean(1) >= _ODD if common.shape[1] else np.ones(len(members), bool)
     return [some for some, kept in zip(members, keep, strict=True) if kept], position[keep]
 
