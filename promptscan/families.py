@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from promptscan.clustering import Clustering, cluster_graph
+from promptscan.clustering import cluster_graph
 from promptscan.graph import Graph
 from promptscan.registry import Naming, name_families
 from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
 from promptscan.sql import literal
 from promptscan.store import Writer
+from promptscan.union import unite
 from promptscan.vectors import Vectors
 
+EXEMPLARS = 64  # members of a family its exemplar is chosen from
 SAMPLE = 24  # members compared with the exemplar to measure template reuse
 LABEL = 80  # characters
 
@@ -48,12 +51,13 @@ def find_families(
             "FROM base_prompts JOIN base_text_cleans USING (text_id) GROUP BY clean_id ORDER BY clean_id"
         ).fetchnumpy()
         clustering = cluster_graph(graph, min_cluster_size=rules.min_family_size, min_samples=rules.min_samples)
-        labels = clustering.labels.astype(np.int64)
+        templated = _templates(con, graph.n)
+        labels, with_template = unite(clustering.labels.astype(np.int64), templated, rules.min_family_size)
         copies = _copies(labels, weights, rules.min_copies)
         labels[copies] = int(labels.max(initial=-1)) + 1 + np.arange(len(copies))
         former, former_names = _former(con, graph.n)
         naming = name_families(labels, former, former_names, int(writer.manifest.state.get("next_family", 1)))
-        exemplars = _exemplars(labels, clustering, vectors, copies)
+        exemplars = _exemplars(labels, vectors)
         reuses, texts = _describe(con, labels, exemplars)
         key = family_key(writer.manifest, rules)
         writer.remember(next_family=naming.next_number)
@@ -61,7 +65,7 @@ def find_families(
         writer.drop("families")
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
         with writer.segment("families", key=unique, meta={"families": len(naming.names), "key": key}) as directory:
-            kinds = ["cluster"] * (len(naming.names) - len(copies)) + ["copies"] * len(copies)
+            kinds = ["template" if own else "cluster" for own in with_template] + ["copies"] * len(copies)
             _write(
                 con,
                 directory / "family_names.parquet",
@@ -79,7 +83,7 @@ def find_families(
             own = np.where(labels >= 0, numbers[labels] if len(numbers) else -1, -1)
             np.save(directory / "numbers.npy", own.astype(np.int64), allow_pickle=False)
             probability = clustering.probabilities.astype(np.float64)
-            probability[copies] = 1.0
+            probability[copies] = probability[templated >= 0] = 1.0  # the text itself says that it belongs
             _write(
                 con,
                 directory / "members.parquet",
@@ -116,15 +120,27 @@ def _former(con: duckdb.DuckDBPyConnection, n: int) -> tuple[IntArray, list[str]
     return former, names
 
 
-def _exemplars(labels: IntArray, clustering: Clustering, vectors: Vectors, copies: IntArray) -> IntArray:
-    """Choose the exemplar nearest to the mean of the exemplars of each cluster; ties go to the lowest clean id."""
+def _templates(con: duckdb.DuckDBPyConnection, n: int) -> IntArray:
+    """Return the template of each clean text, numbered from 0, -1 for none."""
+    rows = con.execute(
+        "SELECT DISTINCT clean_id, dense_rank() OVER (ORDER BY template_id) - 1 AS template "
+        "FROM base_template_texts JOIN base_text_cleans USING (text_id)"
+    ).fetchnumpy()
+    templates = np.full(n, -1, dtype=np.int64)
+    templates[np.asarray(rows["clean_id"], dtype=np.int64)] = np.asarray(rows["template"], dtype=np.int64)
+    return templates
+
+
+def _exemplars(labels: IntArray, vectors: Vectors) -> IntArray:
+    """Choose the member nearest to the mean of a sample of each family; ties go to the lowest clean id."""
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(int(labels.max(initial=-1)) + 2))
     chosen = []
-    for label in range(int(labels.max(initial=-1)) + 1 - len(copies)):
-        starts = clustering.exemplar_indptr
-        rows = np.sort(clustering.exemplar_rows[starts[label] : starts[label + 1]].astype(np.int64))
+    for start, stop in itertools.pairwise(starts.tolist()):
+        rows = _spread(order[start:stop].astype(np.int64), EXEMPLARS)
         block = vectors.take(rows)
         chosen.append(int(rows[int(np.argmax(np.round(block @ block.mean(axis=0), 6)))]))
-    return np.asarray([*chosen, *copies.tolist()], dtype=np.int64)
+    return np.asarray(chosen, dtype=np.int64)
 
 
 def _describe(con: duckdb.DuckDBPyConnection, labels: IntArray, exemplars: IntArray) -> tuple[list[Reuse], list[str]]:

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass
 from promptscan.store import Manifest
 
 INPUTS = ("graph", "prompts", "cleans", "templates")
+TEMPLATE_INPUTS = ("cleans", "fingerprints", "graph")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,9 @@ def family_key(manifest: Manifest, rules: FamilyRules) -> str:
     """Digest what families are made from: equal keys, equal families."""
     names = [segment.name for segment in manifest.segments if segment.kind in INPUTS]
     return hashlib.sha256(json.dumps(["families", names, astuple(rules)]).encode()).hexdigest()
+
+
+def template_key(manifest: Manifest) -> str:
+    """Digest what duplicates and templates are made from."""
+    names = [segment.name for segment in manifest.segments if segment.kind in TEMPLATE_INPUTS]
+    return hashlib.sha256(json.dumps(["templates", names]).encode()).hexdigest()

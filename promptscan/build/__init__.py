@@ -134,6 +134,7 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
 
         with run.stage("neighbours"):
             run.note("neighbours", extend(writer, progress=progress))
+    _templates(writer, run, progress)
     _families(writer, settings, run)
     from promptscan.accounts import join_accounts
 
@@ -186,6 +187,18 @@ def _index(writer: Writer, settings: Settings, run: Run) -> None:
 
         with run.stage("index"):
             run.note("index", index(writer, settings.recall_target))
+
+
+def _templates(writer: Writer, run: Run, progress: Progress) -> None:
+    from promptscan.rules import template_key
+
+    current = writer.manifest.of_kind("templates")
+    if not writer.manifest.of_kind("graph") or (current and current[0].meta["key"] == template_key(writer.manifest)):
+        return
+    from promptscan.build.templating import find_templates
+
+    with run.stage("templates"):
+        run.note("templates", find_templates(writer, progress=progress))
 
 
 def _families(writer: Writer, settings: Settings, run: Run) -> None:

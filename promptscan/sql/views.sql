@@ -33,22 +33,22 @@ SELECT account_id, kind, value FROM base_account_entities;
 CREATE VIEW duplicates AS
 SELECT
   g.duplicate_id, g.medoid_text_id,
-  count(*) AS n_texts, sum(s.n_prompts)::BIGINT AS n_prompts, max(s.n_accounts) AS n_accounts,
+  count(DISTINCT m.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
   any_value(g.worst_score) AS worst_score
 FROM base_duplicate_groups g
 JOIN base_duplicate_members m USING (duplicate_id)
-LEFT JOIN base_text_stats s USING (text_id)
-GROUP BY ALL;
+JOIN base_prompts p USING (text_id)
+GROUP BY g.duplicate_id, g.medoid_text_id;
 
 CREATE VIEW templates AS
 SELECT
   f.template_id, f.template, f.n_slots,
-  count(*) AS n_texts, sum(s.n_prompts)::BIGINT AS n_prompts, max(s.n_accounts) AS n_accounts,
+  count(DISTINCT t.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
   any_value(f.compression) AS compression
 FROM base_template_forms f
 JOIN base_template_texts t USING (template_id)
-LEFT JOIN base_text_stats s USING (text_id)
-GROUP BY ALL;
+JOIN base_prompts p USING (text_id)
+GROUP BY f.template_id, f.template, f.n_slots;
 
 CREATE VIEW slots AS FROM base_slots;
 

@@ -52,7 +52,7 @@ TABLES: dict[str, Table] = {
     "cleans": Table("cleans", {"clean_id": "BIGINT", "digest": "UUID", "clean": "VARCHAR", "text_id": "BIGINT"}),
     "text_cleans": Table("cleans", {"text_id": "BIGINT", "clean_id": "BIGINT", "obfuscation": "DOUBLE"}),
     "chunks": Table("vectors", {"clean_id": "BIGINT", "chunk": "BIGINT", "start_char": "BIGINT", "end_char": "BIGINT"}),
-    "duplicate_members": Table("duplicates", {"text_id": "BIGINT", "duplicate_id": "BIGINT", "score": "DOUBLE"}),
+    "duplicate_members": Table("duplicates", {"text_id": "BIGINT", "duplicate_id": "BIGINT"}),
     "duplicate_groups": Table(
         "duplicates", {"duplicate_id": "BIGINT", "medoid_text_id": "BIGINT", "worst_score": "DOUBLE"}
     ),
