@@ -71,7 +71,7 @@ def _slide(position: NDArray[np.int32], columns: NDArray[np.int64], words: NDArr
         here, after = position[:, :-1], position[:, 1:]
         joined = np.zeros(here.shape, bool)
         joined[:, 1:] = (here[:, :-1] >= 0) & (here[:, :-1] == here[:, 1:] - 1)
-        same = words[each, after - 1] == columns[:-1]
+        same = words[each, np.maximum(after - 1, 0)] == columns[:-1]
         moves = (here >= 0) & (after > here + 1) & ~joined & same
         if not moves.any():
             return

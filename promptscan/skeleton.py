@@ -24,19 +24,24 @@ SAMPLE = 50
 """Texts that are aligned."""
 
 SUPPORT = 0.95
-"""Share of the texts that have a fixed word; below 20 texts, all of them."""
+"""Share of the texts that have a fixed word (below 20 texts, all of them), and that match the template whole.
+
+Where fewer match, only words that all texts have are fixed."""
 
 MIN_WORDS = 2
 """Fewest fixed words of a template (letters or digits, or one CJK character)."""
 
-FRAME_WORDS = 8
+FRAME_WORDS = 5
 """Fixed words that are enough however long the values are; a shorter frame must be `FRAME_SHARE` of its texts."""
 
 FRAME_SHARE = 0.25
 
 _SLOT_BITS = 8.0  # to say that there is a slot, and of which type
 _PRIOR_WORDS = 1000  # words of unseen text that word frequencies are smoothed with
-_PRIOR = 2.0**-12  # frequency of a word in them
+_SHORT = 3.5  # bits of a word of one letter or sign in them
+_LETTER = 1.5  # bits that each letter more adds: frequent words are short (Zipf 1935)
+_RARE = 12.0  # bits of a long word, and at most
+_CHARACTER = 9.0  # bits of a CJK character
 _ODD = 0.5  # texts with less than this share of the common words are not of the group
 
 Float64 = NDArray[np.float64]
@@ -62,7 +67,7 @@ def find_template(texts: Sequence[str], medoid: int) -> Template | None:
     """Find the template of a group of texts.
 
     At most 50 distinct texts are aligned, spread evenly over the lengths and the same for texts in any order. The
-    template is refused when its fixed part explains too little: fewer than 2 words; fewer than 8 words that are also
+    template is refused when its fixed part explains too little: fewer than 2 words; fewer than 5 words that are also
     less than a quarter of the median text; no bits saved; or fewer than half of the texts (2 at least) match.
 
     Args:
@@ -81,16 +86,25 @@ def find_template(texts: Sequence[str], medoid: int) -> Template | None:
     members, position = _of_the_group(members, position)
     if 2 * len(members) < asked or len(members) < min(2, asked):
         return None
+    found = [_describe(members, position, needed) for needed in (SUPPORT, 1.0)]
+    template = max((some for some in found if some), key=lambda some: min(some.support, SUPPORT), default=None)
+    if template is None:
+        return None
+    return replace(template, support=template.support * len(members) / asked)
+
+
+def _describe(members: list[Words], position: NDArray[np.int32], needed: float) -> Template | None:
+    """Return the template of aligned texts whose fixed words a share of them has; None if it explains too little."""
     cost = _word_bits(members)
-    word_bits = np.array([cost[word] for word in center.words])
-    runs = _paying(_runs(position, members, word_bits))
+    word_bits = np.array([cost[word] for word in members[0].words])
+    runs = _paying(_runs(position, members, word_bits, needed))
     if not len(runs.first):
         return None
     template = _folded(_fixed_parts(runs, members, position), [some.text for some in members])
     compression = _compression(runs, members, cost)
     if template is None or compression <= 0 or not _explains(template, members):
         return None
-    return replace(template, compression=compression, support=template.support * len(members) / asked)
+    return replace(template, compression=compression)
 
 
 def _sample(texts: Sequence[str], medoid: str) -> list[str]:
@@ -113,13 +127,20 @@ def _word_bits(members: list[Words]) -> dict[str, float]:
     """Return the bits a word costs: minus log2 of its smoothed frequency in the texts."""
     counts = Counter(word for some in members for word in some.words)
     total = counts.total() + _PRIOR_WORDS
-    return {word: float(-np.log2((n + _PRIOR_WORDS * _PRIOR) / total)) for word, n in counts.items()}
+    return {word: float(-np.log2((n + _PRIOR_WORDS * 2.0 ** -_prior_bits(word)) / total)) for word, n in counts.items()}
 
 
-def _runs(position: NDArray[np.int32], members: list[Words], word_bits: Float64) -> _Runs:
+def _prior_bits(word: str) -> float:
+    """Return the bits of a word in text that was not seen."""
+    if len(word) == 1 and word >= "\u3040" and word.isalpha():
+        return _CHARACTER
+    return min(_RARE, _SHORT + _LETTER * (len(word) - 1))
+
+
+def _runs(position: NDArray[np.int32], members: list[Words], word_bits: Float64, needed: float) -> _Runs:
     """Return the runs of words that nearly all texts have side by side."""
-    fixed = (position >= 0).mean(0) >= SUPPORT
-    linked = ((position[:, :-1] >= 0) & (position[:, 1:] == position[:, :-1] + 1)).mean(0) >= SUPPORT
+    fixed = (position >= 0).mean(0) >= needed
+    linked = ((position[:, :-1] >= 0) & (position[:, 1:] == position[:, :-1] + 1)).mean(0) >= needed
     linked &= fixed[:-1] & fixed[1:]
     first = np.flatnonzero(fixed & ~np.concatenate([[False], linked]))
     last = np.flatnonzero(fixed & ~np.concatenate([linked, [False]]))
