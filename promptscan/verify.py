@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,6 +248,7 @@ def _clip(text: str) -> str:
     return text if len(text) <= COMPARED else text[: COMPARED // 2] + text[-(COMPARED // 2) :]
 
 
+@lru_cache(maxsize=1 << 18)  # a text is in several pairs, and in its group's
 def _symbols(text: str) -> str:
     """Return one character for each word: a checksum of it, so two words share a character once in a million."""
     return "".join(

@@ -25,6 +25,8 @@ from promptscan.types import Progress
 from promptscan.verify import Edges, Relation, similarity, verify_pairs
 
 NEAR = 0.5  # chord, cosine 0.875: neighbours from here on are candidates too
+NEAREST = 4  # of them; groups need a way to each other, not every pair
+BUCKET = 4  # texts of one fingerprint that are all compared with all; more are compared with two of them
 DUPLICATE = 0.8  # Indel similarity of characters that makes two texts duplicates
 SAME_FRAME = (
     0.5  # share of the shorter text's words in passages of both that makes two texts candidates for one template
@@ -94,10 +96,12 @@ def _candidates(writer: Writer) -> tuple[Int64, Int64]:
         owners.append(loaded["texts"].astype(np.int64))
     all_hashes, all_owners = np.concatenate(hashes), np.concatenate(owners)
     order = np.argsort(all_owners, kind="stable")
-    lexical = candidate_pairs(Fingerprints(all_hashes[order], all_owners[order], np.zeros(len(order), dtype=np.int32)))
-    source, target, distance = load_graph(writer).edges()
-    near = distance <= NEAR
-    x, y = source[near].astype(np.int64), target[near].astype(np.int64)
+    lexical = candidate_pairs(
+        Fingerprints(all_hashes[order], all_owners[order], np.zeros(len(order), dtype=np.int32)), max_bucket=BUCKET
+    )
+    graph = load_graph(writer)
+    source, column = np.nonzero(graph.distances[:, :NEAREST] <= NEAR)
+    x, y = source.astype(np.int64), graph.neighbours[source, column].astype(np.int64)
     pairs = np.concatenate(
         [np.stack([lexical.a, lexical.b], axis=1), np.stack([np.minimum(x, y), np.maximum(x, y)], axis=1)]
     )
