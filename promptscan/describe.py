@@ -79,7 +79,7 @@ class Describer:
         leads = [lead for _, _, lead in found]
         first = scope.first(leads)
         shown = {row: values[0] for row, values in self._texts.take(leads, ("text",)).items()}
-        templates = self._by_id("hit_templates", leads) if self.files.manifest.of_kind("templates") else {}
+        templates = self._by_id("hit_templates", [group[0][0] for group, _, _ in found])
         forms = clean(pa.array([shown[lead] for lead in leads], pa.large_string()))[0].to_pylist()
         hits: list[Hit] = []
         for (group, texts, lead), form in zip(found, forms, strict=True):
@@ -99,7 +99,7 @@ class Describer:
                     n_prompts=n_prompts,
                     n_accounts=n_accounts,
                     n_collapsed=len(texts) - 1,
-                    template_id=templates.get(lead, (None,))[0],
+                    template_id=templates.get(group[0][0], (None,))[0],
                     family_id=family,
                     campaign_id=self._campaigns.get(family) if family else None,
                 )

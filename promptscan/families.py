@@ -123,8 +123,7 @@ def _former(con: duckdb.DuckDBPyConnection, n: int) -> tuple[IntArray, list[str]
 def _templates(con: duckdb.DuckDBPyConnection, n: int) -> IntArray:
     """Return the template of each clean text, numbered from 0, -1 for none."""
     rows = con.execute(
-        "SELECT DISTINCT clean_id, dense_rank() OVER (ORDER BY template_id) - 1 AS template "
-        "FROM base_template_texts JOIN base_text_cleans USING (text_id)"
+        "SELECT clean_id, dense_rank() OVER (ORDER BY template_id) - 1 AS template FROM base_template_members"
     ).fetchnumpy()
     templates = np.full(n, -1, dtype=np.int64)
     templates[np.asarray(rows["clean_id"], dtype=np.int64)] = np.asarray(rows["template"], dtype=np.int64)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.candidates import load_postings
 from promptscan.fingerprint import fingerprints
 from promptscan.matchkey import match_keys
 from promptscan.postings import Postings, containment
@@ -25,20 +26,10 @@ class LexicalIndex:
     """The inverted fingerprint index of one generation; its arrays are mapped, not loaded."""
 
     files: Files
-    _names: tuple[str, ...] = field(default=("hashes", "indptr", "texts"))
 
     @cached_property
     def _postings(self) -> list[Postings]:
-        segments = self.files.manifest.of_kind("fingerprints")
-        return [
-            Postings(
-                *(
-                    np.load(self.files.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
-                    for name in self._names
-                )
-            )
-            for segment in segments
-        ]
+        return load_postings(self.files)
 
     def search(self, cleaned: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Find the clean texts that contain much of a query.

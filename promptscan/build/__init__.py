@@ -193,7 +193,7 @@ def _templates(writer: Writer, run: Run, progress: Progress) -> None:
     from promptscan.rules import template_key
 
     current = writer.manifest.of_kind("templates")
-    if not writer.manifest.of_kind("graph") or (current and current[0].meta["key"] == template_key(writer.manifest)):
+    if not writer.manifest.of_kind("graph") or (current and current[-1].meta["key"] == template_key(writer.manifest)):
         return
     from promptscan.build.templating import find_templates
 

@@ -1,10 +1,14 @@
-"""The duplicates and templates stage: candidate pairs from both views, verified on text, grouped, and explained by slots."""
+"""The duplicates and templates stage: new texts join known groups and templates, the rest is grouped and explained.
+
+Nothing old is rewritten: each build appends the groups and templates it found and the texts that joined.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -12,33 +16,32 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.build.graph import load_graph
-from promptscan.fingerprint import Fingerprints
+from promptscan.build.grouped import save_duplicates, save_templates
+from promptscan.candidates import load_postings, propose
 from promptscan.groups import Groups, duplicate_groups
-from promptscan.postings import candidate_pairs
 from promptscan.rules import template_key
 from promptscan.skeleton import find_template
-from promptscan.slots import describe_slot
-from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
+from promptscan.slots import Slot, describe_slot
+from promptscan.sql import arrow
 from promptscan.store import Writer
-from promptscan.templates import Template, slot_values
+from promptscan.templates import Template, match, read_template, slot_values
 from promptscan.types import Progress
 from promptscan.verify import Edges, Relation, similarity, verify_pairs
 
-NEAR = 0.5  # chord, cosine 0.875: neighbours from here on are candidates too
-NEAREST = 4  # of them; groups need a way to each other, not every pair
-BUCKET = 4  # texts of one fingerprint that are all compared with all; more are compared with two of them
 DUPLICATE = 0.8  # Indel similarity of characters that makes two texts duplicates
 SAME_FRAME = (
     0.5  # share of the shorter text's words in passages of both that makes two texts candidates for one template
 )
 MEMBERS = 3  # texts a template needs at least
+TRIED = 4  # known templates a new text is matched with at most
 
 Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplatesReport:
-    """What was compared and found: pairs, duplicate groups and the texts in them, templates and theirs."""
+    """What was compared and found: pairs; new duplicate groups and texts in groups; new templates and texts in templates."""
 
     pairs: int = 0
     groups: int = 0
@@ -48,158 +51,209 @@ class TemplatesReport:
 
 
 @dataclass(slots=True)
-class _Found:
-    """Templates while they are collected, as columns."""
+class _Local:
+    """The texts that candidate pairs speak of, numbered from 0, and what is known of them.
 
-    forms: list[tuple[str, str, int, float]] = field(default_factory=list)
-    slots: list[tuple[str, int, str, int, float]] = field(default_factory=list)
-    texts: list[tuple[int, str]] = field(default_factory=list)
-    values: list[tuple[str, int, int, str]] = field(default_factory=list)
+    Attributes:
+        cleans: clean id of each. int64 (m,), sorted.
+        texts: their clean texts.
+        group, template: known duplicate group and template number of each, -1 for none. int64 (m,).
+        edges: verified candidate pairs, in local numbers.
+    """
+
+    cleans: Int64
+    texts: list[str]
+    group: Int64
+    template: Int64
+    edges: Edges
+
+
+@dataclass(slots=True)
+class Found:
+    """What a build adds, in clean ids.
+
+    Attributes:
+        groups: (duplicate id, clean id of the medoid, lowest score) of new duplicate groups.
+        members: (clean id, duplicate id, score with the medoid) of texts that joined or founded a group.
+        templates: (template number, template) of new ones.
+        values: (clean id, template number, what it has in the slots) of texts that joined or founded one.
+    """
+
+    groups: list[tuple[int, int, float]] = field(default_factory=list)
+    members: list[tuple[int, int, float]] = field(default_factory=list)
+    templates: list[tuple[int, Template]] = field(default_factory=list)
+    values: list[tuple[int, int, list[str]]] = field(default_factory=list)
 
 
 def find_templates(writer: Writer, *, progress: Progress) -> TemplatesReport:
-    """Group the draft's clean texts and find their templates, and write both as segments."""
-    key = template_key(writer.manifest)
+    """Find duplicates and templates among the draft's new clean texts and what they are like, and append them."""
+    done = sum(int(segment.meta["n"]) for segment in writer.manifest.of_kind("templates"))
+    n = sum(int(segment.meta["n_cleans"]) for segment in writer.manifest.of_kind("cleans"))
+    found = Found()
     with writer.connect() as con:
-        texts = arrow(con, "SELECT clean FROM base_cleans ORDER BY clean_id")["clean"].to_pylist()
-        a, b = _candidates(writer)
-        progress("templates", 0, len(a))
-        edges = verify_pairs(texts, a, b)
-        progress("templates", len(a), len(a))
-        groups = duplicate_groups(
-            len(texts),
-            edges.at_least({Relation.COPY: 1.0, Relation.EDIT: DUPLICATE}),
-            lambda x, y: similarity(texts, x, y),
-            min_score=DUPLICATE,
-        )
-        frames = _frames(texts, edges)
-        found = _templates(texts, frames)
-        writer.drop("duplicates")
-        with writer.segment("duplicates", key=key, meta={"key": key}) as directory:
-            _write_groups(con, groups, directory)
-        writer.drop("templates")
-        with writer.segment("templates", key=key, meta={"key": key}) as directory:
-            _write_templates(con, found, directory)
-    grouped = int((groups.labels >= 0).sum())
-    return TemplatesReport(len(a), len(groups.medoids), grouped, len(found.forms), len(found.texts))
+        pairs = propose(load_postings(writer), load_graph(writer), done)
+        progress("templates", 0, len(pairs))
+        if len(pairs):
+            local = _local(con, pairs)
+            progress("templates", len(pairs), len(pairs))
+            _join_groups(con, local, found)
+            _new_groups(local, found)
+            _join_templates(con, local, found)
+            _new_templates(local, found)
+        meta: dict[str, Any] = {"n": n - done, "key": template_key(writer.manifest)}
+        save_duplicates(writer, con, found, meta)
+        save_templates(writer, con, found, meta)
+    return TemplatesReport(len(pairs), len(found.groups), len(found.members), len(found.templates), len(found.values))
 
 
-def _candidates(writer: Writer) -> tuple[Int64, Int64]:
-    """Propose pairs: texts that share fingerprints, and near neighbours."""
-    hashes, owners = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    for segment in writer.manifest.of_kind("fingerprints"):
-        loaded = {
-            name: np.load(writer.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
-            for name in ("hashes", "indptr", "texts")
-        }
-        hashes.append(np.repeat(loaded["hashes"], np.diff(loaded["indptr"])))
-        owners.append(loaded["texts"].astype(np.int64))
-    all_hashes, all_owners = np.concatenate(hashes), np.concatenate(owners)
-    order = np.argsort(all_owners, kind="stable")
-    lexical = candidate_pairs(
-        Fingerprints(all_hashes[order], all_owners[order], np.zeros(len(order), dtype=np.int32)), max_bucket=BUCKET
+def _local(con: duckdb.DuckDBPyConnection, pairs: Int64) -> _Local:
+    """Fetch and compare the texts of the pairs."""
+    cleans, numbers = np.unique(pairs, return_inverse=True)
+    numbers = numbers.reshape(pairs.shape).astype(np.int64)
+    con.register("wanted", pa.table({"clean_id": cleans}))
+    rows = arrow(
+        con,
+        "SELECT w.clean_id, k.clean, coalesce(d.duplicate_id, -1) AS duplicate_id, "
+        "coalesce(CAST(t.template_id[3:] AS BIGINT), -1) AS template "
+        "FROM wanted w JOIN base_cleans k USING (clean_id) "
+        "LEFT JOIN base_duplicate_members d USING (clean_id) LEFT JOIN base_template_members t USING (clean_id) "
+        "ORDER BY w.clean_id",
     )
-    graph = load_graph(writer)
-    source, column = np.nonzero(graph.distances[:, :NEAREST] <= NEAR)
-    x, y = source.astype(np.int64), graph.neighbours[source, column].astype(np.int64)
-    pairs = np.concatenate(
-        [np.stack([lexical.a, lexical.b], axis=1), np.stack([np.minimum(x, y), np.maximum(x, y)], axis=1)]
+    con.unregister("wanted")
+    texts = rows["clean"].to_pylist()
+    known = [np.asarray(rows[name].to_numpy(), dtype=np.int64).copy() for name in ("duplicate_id", "template")]
+    edges = verify_pairs(texts, np.ascontiguousarray(numbers[:, 0]), np.ascontiguousarray(numbers[:, 1]))
+    return _Local(cleans.astype(np.int64), texts, known[0], known[1], edges)
+
+
+def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:
+    """Let texts without a group join that of their most similar duplicate, if they are duplicates of its medoid."""
+    edges = local.edges.at_least({Relation.COPY: 1.0, Relation.EDIT: DUPLICATE})
+    text, other, score = _both_ways(edges)
+    asks = (local.group[text] < 0) & (local.group[other] >= 0)
+    text, wanted = _best(text[asks], local.group[other[asks]], score[asks])
+    if not len(text):
+        return
+    con.register("wanted", pa.table({"duplicate_id": np.unique(wanted)}))
+    medoid = dict(
+        con.execute(
+            "SELECT g.duplicate_id, k.clean FROM base_duplicate_groups g SEMI JOIN wanted USING (duplicate_id) "
+            "JOIN base_cleans k ON k.clean_id = g.medoid_clean_id"
+        ).fetchall()
     )
-    pairs = np.unique(pairs, axis=0)
-    return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+    con.unregister("wanted")
+    both = [*(local.texts[i] for i in text.tolist()), *(medoid[group] for group in wanted.tolist())]
+    near = similarity(both, np.arange(len(text)), len(text) + np.arange(len(text)))
+    kept = near >= DUPLICATE
+    local.group[text[kept]] = wanted[kept]
+    found.members += zip(local.cleans[text[kept]].tolist(), wanted[kept].tolist(), near[kept].tolist(), strict=True)
 
 
-def _frames(texts: Sequence[str], edges: Edges) -> Groups:
-    """Group texts that share a frame: copies, edits, and texts with enough passages in common."""
+def _new_groups(local: _Local, found: Found) -> None:
+    """Group the texts that no known group took."""
+    edges = _among(local.edges.at_least({Relation.COPY: 1.0, Relation.EDIT: DUPLICATE}), local.group < 0)
+    groups = duplicate_groups(len(local.texts), edges, lambda x, y: similarity(local.texts, x, y), min_score=DUPLICATE)
+    for members, medoid in _members(groups):
+        name = int(local.cleans[members[0]])
+        near = similarity(local.texts, members, np.full(len(members), medoid))
+        local.group[members] = name
+        found.groups.append((name, int(local.cleans[medoid]), float(near.min())))
+        found.members += zip(local.cleans[members].tolist(), [name] * len(members), near.tolist(), strict=True)
 
-    def alike(x: Int64, y: Int64) -> NDArray[np.float32]:
-        compared = verify_pairs(texts, x, y)
-        return np.where(compared.kind <= Relation.TEMPLATE, compared.score, np.float32(0))
 
-    kept = edges.at_least(
-        {Relation.COPY: 1.0, Relation.EDIT: SAME_FRAME, Relation.CONTAIN: 0.0, Relation.TEMPLATE: SAME_FRAME}
+def _join_templates(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:
+    """Match texts without a template to those of the texts they share a frame with, best first."""
+    text, other, score = _both_ways(_framed(local.edges))
+    asks = (local.template[text] < 0) & (local.template[other] >= 0)
+    tried: dict[int, dict[int, float]] = defaultdict(dict)
+    for number, template, share in zip(
+        text[asks].tolist(), local.template[other[asks]].tolist(), score[asks].tolist(), strict=True
+    ):
+        tried[number][template] = max(share, tried[number].get(template, 0.0))
+    known = _known_templates(con, {template for own in tried.values() for template in own})
+    for number, own in tried.items():
+        for template in sorted(own, key=lambda name: (-own[name], name))[:TRIED]:
+            values = match(known[template], local.texts[number])
+            if values is not None:
+                local.template[number] = template
+                found.values.append((int(local.cleans[number]), template, values))
+                break
+
+
+def _known_templates(con: duckdb.DuckDBPyConnection, numbers: set[int]) -> dict[int, Template]:
+    """Read templates back from their written form."""
+    con.register(
+        "wanted", pa.table({"template_id": pa.array([f"T-{number}" for number in sorted(numbers)], pa.string())})
     )
-    return duplicate_groups(len(texts), kept, alike, min_score=SAME_FRAME, floor=SAME_FRAME)
+    rows = con.execute(
+        "SELECT template_id, template FROM base_template_forms SEMI JOIN wanted USING (template_id)"
+    ).fetchall()
+    con.unregister("wanted")
+    templates = {}
+    for name, written in rows:
+        fixed, types = read_template(written)
+        templates[int(name[2:])] = Template(fixed, tuple(Slot(kind, 0, 0.0) for kind in types))
+    return templates
 
 
-def _templates(texts: Sequence[str], frames: Groups) -> _Found:
-    """Find the template of each group of at least three texts, and what its texts have in the slots."""
-    found = _Found()
+def _new_templates(local: _Local, found: Found) -> None:
+    """Find the templates of texts that no known template explains."""
+    edges = _among(_framed(local.edges), local.template < 0)
+
+    def alike(x: Int64, y: Int64) -> Float32:
+        compared = verify_pairs(local.texts, x, y)
+        return np.where(compared.kind <= Relation.TEMPLATE, compared.score, np.float32(0)).astype(np.float32)
+
+    frames = duplicate_groups(len(local.texts), edges, alike, min_score=SAME_FRAME, floor=SAME_FRAME)
     for members, medoid in _members(frames):
-        if len(members) < MEMBERS:
+        own = [local.texts[member] for member in members]
+        if len(own) < MEMBERS:
             continue
-        own = [texts[member] for member in members]
-        template = find_template(own, medoid)
+        template = find_template(own, int(np.searchsorted(members, medoid)))
         if template is None or not template.slots:
             continue
-        _add(found, f"T-{int(members[0])}", template, members, slot_values(template, own))
-    return found
+        values = slot_values(template, own)
+        matched = [(int(member), filled) for member, filled in zip(members, values, strict=True) if filled is not None]
+        if len(matched) < MEMBERS:
+            continue
+        slots = [describe_slot([filled[place] for _, filled in matched]) for place in range(len(template.slots))]
+        name = int(local.cleans[members[0]])
+        found.templates.append((name, replace(template, slots=tuple(slots))))
+        found.values += [(int(local.cleans[member]), name, filled) for member, filled in matched]
+
+
+def _framed(edges: Edges) -> Edges:
+    """Keep the edges of texts that may be of one template."""
+    return edges.at_least(
+        {Relation.COPY: 1.0, Relation.EDIT: SAME_FRAME, Relation.CONTAIN: SAME_FRAME, Relation.TEMPLATE: SAME_FRAME}
+    )
+
+
+def _among(edges: Edges, allowed: NDArray[np.bool_]) -> Edges:
+    """Keep the edges whose both texts are allowed."""
+    kept = allowed[edges.a] & allowed[edges.b]
+    return Edges(edges.a[kept], edges.b[kept], edges.kind[kept], edges.score[kept])
+
+
+def _both_ways(edges: Edges) -> tuple[Int64, Int64, Float32]:
+    return (
+        np.concatenate([edges.a, edges.b]),
+        np.concatenate([edges.b, edges.a]),
+        np.concatenate([edges.score, edges.score]),
+    )
+
+
+def _best(text: Int64, wanted: Int64, score: Float32) -> tuple[Int64, Int64]:
+    """Keep for each text what it wants most; ties go to the lowest."""
+    order = np.lexsort((wanted, -score, text))
+    text, wanted = text[order], wanted[order]
+    _, first = np.unique(text, return_index=True)
+    return text[first], wanted[first]
 
 
 def _members(groups: Groups) -> Iterator[tuple[Int64, int]]:
-    """Yield the texts of each group, ascending, and the place of its medoid among them."""
+    """Yield the texts of each group, ascending, and its medoid."""
     order = np.argsort(groups.labels, kind="stable")
     starts = np.searchsorted(groups.labels[order], np.arange(len(groups.medoids) + 1))
-    for number, medoid in enumerate(groups.medoids):
-        members = order[starts[number] : starts[number + 1]].astype(np.int64)
-        yield members, int(np.searchsorted(members, medoid))
-
-
-def _add(found: _Found, name: str, template: Template, members: Int64, values: Sequence[list[str] | None]) -> None:
-    matched = [(int(member), own) for member, own in zip(members, values, strict=True) if own is not None]
-    if len(matched) < MEMBERS:
-        return
-    slots = [describe_slot([own[place] for _, own in matched]) for place in range(len(template.slots))]
-    found.forms.append((name, str(template), len(slots), template.compression))
-    found.slots += [
-        (name, number, slot.type.value, slot.n_values, slot.entropy) for number, slot in enumerate(slots, 1)
-    ]
-    found.texts += [(member, name) for member, _ in matched]
-    found.values += [(name, number, member, value) for member, own in matched for number, value in enumerate(own, 1)]
-
-
-def _write_groups(con: duckdb.DuckDBPyConnection, groups: Groups, directory: Path) -> None:
-    """Write duplicate groups for the texts of their clean texts."""
-    members = np.flatnonzero(groups.labels >= 0)
-    con.register("grouped", pa.table({"clean_id": members, "duplicate_id": groups.labels[members]}))
-    con.register(
-        "medoids",
-        pa.table(
-            {
-                "clean_id": groups.medoids,
-                "duplicate_id": np.arange(len(groups.medoids)),
-                "worst_score": groups.worst.astype(np.float64),
-            }
-        ),
-    )
-    member_rows = (
-        "SELECT c.text_id, g.duplicate_id FROM grouped g JOIN base_text_cleans c USING (clean_id) ORDER BY c.text_id"
-    )
-    copy_parquet(con, member_rows, directory / "duplicate_members.parquet", group=LOOKUP_GROUP)
-    group_rows = (
-        "SELECT m.duplicate_id, min(c.text_id) AS medoid_text_id, m.worst_score FROM medoids m "
-        "JOIN base_text_cleans c USING (clean_id) GROUP BY ALL ORDER BY m.duplicate_id"
-    )
-    copy_parquet(con, group_rows, directory / "duplicate_groups.parquet")
-
-
-def _write_templates(con: duckdb.DuckDBPyConnection, found: _Found, directory: Path) -> None:
-    """Write templates, their slots and what fills them."""
-    columns = {
-        "template_forms": (("template_id", "template", "n_slots", "compression"), ("s", "s", "i", "f"), found.forms),
-        "slots": (("template_id", "slot", "type", "n_values", "entropy"), ("s", "i", "s", "l", "f"), found.slots),
-        "by_clean": (("clean_id", "template_id"), ("l", "s"), found.texts),
-        "values_by_clean": (("template_id", "slot", "clean_id", "value"), ("s", "i", "l", "s"), found.values),
-    }
-    types = {"s": pa.string(), "i": pa.int32(), "l": pa.int64(), "f": pa.float64()}
-    for table, (names, kinds, rows) in columns.items():
-        arrays = [pa.array([row[i] for row in rows], types[kind]) for i, kind in enumerate(kinds)]
-        con.register(table, pa.Table.from_arrays(arrays, names=list(names)))
-    queries = {
-        "template_forms": "FROM template_forms ORDER BY template_id",
-        "slots": "FROM slots ORDER BY template_id, slot",
-        "template_texts": "SELECT c.text_id, t.template_id FROM by_clean t JOIN base_text_cleans c USING (clean_id) ORDER BY c.text_id",
-        "slot_values": "SELECT v.template_id, v.slot, c.text_id, v.value FROM values_by_clean v JOIN base_text_cleans c USING (clean_id) ORDER BY ALL",
-    }
-    for table, query in queries.items():
-        copy_parquet(con, query, directory / f"{table}.parquet", group=LOOKUP_GROUP)
+    for number, medoid in enumerate(groups.medoids.tolist()):
+        yield order[starts[number] : starts[number + 1]].astype(np.int64), medoid

@@ -1,1 +1,1 @@
-SELECT text_id, template_id FROM base_template_texts WHERE text_id IN (/* ids */)
+SELECT clean_id, template_id FROM base_template_members WHERE clean_id IN (/* ids */)

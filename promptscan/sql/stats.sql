@@ -13,7 +13,7 @@ SELECT account_id, count(*) AS n_prompts, min(ts) AS first_ts, max(ts) AS last_t
 FROM base_prompts GROUP BY account_id;
 
 CREATE TEMP TABLE family_prompts AS
-SELECT m.family_id, p.account_id, p.text_id, p.ts
+SELECT m.family_id, p.account_id, p.text_id, c.clean_id, p.ts
 FROM base_prompts p
 JOIN base_text_cleans c USING (text_id)
 JOIN base_members m USING (clean_id);
@@ -53,5 +53,5 @@ JOIN (
 ) a USING (family_id)
 JOIN (
   SELECT family_id, count(DISTINCT f.text_id) AS n_texts, count(DISTINCT t.template_id) AS n_templates
-  FROM family_prompts f LEFT JOIN base_template_texts t USING (text_id) GROUP BY family_id
+  FROM family_prompts f LEFT JOIN base_template_members t USING (clean_id) GROUP BY family_id
 ) t USING (family_id);

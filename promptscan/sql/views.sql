@@ -11,8 +11,8 @@ FROM base_texts t
 LEFT JOIN base_text_stats s USING (text_id)
 LEFT JOIN base_text_cleans c USING (text_id)
 LEFT JOIN base_members m ON m.clean_id = c.clean_id
-LEFT JOIN base_duplicate_members d ON d.text_id = t.text_id
-LEFT JOIN base_template_texts e ON e.text_id = t.text_id;
+LEFT JOIN base_duplicate_members d ON d.clean_id = c.clean_id
+LEFT JOIN base_template_members e ON e.clean_id = c.clean_id;
 
 CREATE VIEW accounts AS
 WITH known AS (
@@ -32,27 +32,37 @@ SELECT account_id, kind, value FROM base_account_entities;
 
 CREATE VIEW duplicates AS
 SELECT
-  g.duplicate_id, g.medoid_text_id,
-  count(DISTINCT m.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
-  any_value(g.worst_score) AS worst_score
+  g.duplicate_id, min(c.text_id) FILTER (c.clean_id = g.medoid_clean_id) AS medoid_text_id,
+  count(DISTINCT c.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
+  least(any_value(g.worst_score), min(m.score)) AS worst_score
 FROM base_duplicate_groups g
 JOIN base_duplicate_members m USING (duplicate_id)
+JOIN base_text_cleans c USING (clean_id)
 JOIN base_prompts p USING (text_id)
-GROUP BY g.duplicate_id, g.medoid_text_id;
+GROUP BY g.duplicate_id, g.medoid_clean_id;
 
 CREATE VIEW templates AS
 SELECT
   f.template_id, f.template, f.n_slots,
-  count(DISTINCT t.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
+  count(DISTINCT c.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
   any_value(f.compression) AS compression
 FROM base_template_forms f
-JOIN base_template_texts t USING (template_id)
+JOIN base_template_members t USING (template_id)
+JOIN base_text_cleans c USING (clean_id)
 JOIN base_prompts p USING (text_id)
 GROUP BY f.template_id, f.template, f.n_slots;
 
-CREATE VIEW slots AS FROM base_slots;
+CREATE VIEW slot_values AS
+SELECT v.template_id, v.slot, c.text_id, v.value
+FROM base_slot_fills v JOIN base_text_cleans c USING (clean_id);
 
-CREATE VIEW slot_values AS FROM base_slot_values;
+CREATE VIEW slots AS
+SELECT
+  t.template_id, t.slot, any_value(t.type) AS type,
+  count(DISTINCT v.value) AS n_values, entropy(v.value) AS entropy
+FROM base_slot_types t
+LEFT JOIN base_slot_fills v ON v.template_id = t.template_id AND v.slot = t.slot
+GROUP BY t.template_id, t.slot;
 
 CREATE VIEW families AS
 SELECT

@@ -52,20 +52,17 @@ TABLES: dict[str, Table] = {
     "cleans": Table("cleans", {"clean_id": "BIGINT", "digest": "UUID", "clean": "VARCHAR", "text_id": "BIGINT"}),
     "text_cleans": Table("cleans", {"text_id": "BIGINT", "clean_id": "BIGINT", "obfuscation": "DOUBLE"}),
     "chunks": Table("vectors", {"clean_id": "BIGINT", "chunk": "BIGINT", "start_char": "BIGINT", "end_char": "BIGINT"}),
-    "duplicate_members": Table("duplicates", {"text_id": "BIGINT", "duplicate_id": "BIGINT"}),
+    "duplicate_members": Table("duplicates", {"clean_id": "BIGINT", "duplicate_id": "BIGINT", "score": "DOUBLE"}),
     "duplicate_groups": Table(
-        "duplicates", {"duplicate_id": "BIGINT", "medoid_text_id": "BIGINT", "worst_score": "DOUBLE"}
+        "duplicates", {"duplicate_id": "BIGINT", "medoid_clean_id": "BIGINT", "worst_score": "DOUBLE"}
     ),
     "template_forms": Table(
         "templates", {"template_id": "VARCHAR", "template": "VARCHAR", "n_slots": "INTEGER", "compression": "DOUBLE"}
     ),
-    "template_texts": Table("templates", {"text_id": "BIGINT", "template_id": "VARCHAR"}),
-    "slots": Table(
-        "templates",
-        {"template_id": "VARCHAR", "slot": "INTEGER", "type": "VARCHAR", "n_values": "BIGINT", "entropy": "DOUBLE"},
-    ),
-    "slot_values": Table(
-        "templates", {"template_id": "VARCHAR", "slot": "INTEGER", "text_id": "BIGINT", "value": "VARCHAR"}
+    "template_members": Table("templates", {"clean_id": "BIGINT", "template_id": "VARCHAR"}),
+    "slot_types": Table("templates", {"template_id": "VARCHAR", "slot": "INTEGER", "type": "VARCHAR"}),
+    "slot_fills": Table(
+        "templates", {"template_id": "VARCHAR", "slot": "INTEGER", "clean_id": "BIGINT", "value": "VARCHAR"}
     ),
     "family_names": Table(
         "families",

@@ -1,0 +1,87 @@
+"""Candidates: pairs of clean texts worth comparing, of which at least one is new. Both views propose."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.fingerprint import Fingerprints
+from promptscan.graph import Graph
+from promptscan.postings import Postings, candidate_pairs
+from promptscan.store import Files
+
+NEAR = 0.5  # chord, cosine 0.875: neighbours from here on are candidates
+NEAREST = 4  # of them; groups need a way to each other, not every pair
+BUCKET = 4  # texts of one fingerprint that are all compared with all; more are compared with two of them
+
+Int64 = NDArray[np.int64]
+
+
+def load_postings(files: Files) -> list[Postings]:
+    """Map the inverted fingerprint index of every segment; nothing is read yet."""
+    return [
+        Postings(
+            *(
+                np.load(files.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
+                for name in ("hashes", "indptr", "texts")
+            )
+        )
+        for segment in files.manifest.of_kind("fingerprints")
+    ]
+
+
+def propose(postings: list[Postings], graph: Graph, first_new: int) -> Int64:
+    """Propose pairs.
+
+    Args:
+        postings: inverted fingerprint index, segment by segment.
+        graph: the neighbour graph.
+        first_new: clean id of the first new text; older ones were compared with each other before.
+
+    Returns:
+        int64 (p, 2), a < b, b new; sorted, each once. Of a fingerprint's old texts only the first few are proposed, which is
+        enough to meet their group; the cost follows the new texts and the fingerprints they share.
+    """
+    fresh = [_texts_from(one, first_new) for one in postings]
+    hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *(found.hashes for found in fresh)]))
+    old = [_first_of(one, hashes, first_new) for one in postings]
+    both = [*fresh, *old]
+    owners = np.concatenate([np.zeros(0, np.int64), *(found.texts for found in both)])
+    order = np.argsort(owners, kind="stable")
+    listed = np.concatenate([np.zeros(0, np.uint64), *(found.hashes for found in both)])[order]
+    lexical = candidate_pairs(
+        Fingerprints(listed, owners[order], np.zeros(len(order), dtype=np.int32)), max_bucket=BUCKET
+    )
+    source, column = np.nonzero(graph.distances[:, :NEAREST] <= NEAR)
+    target = graph.neighbours[source, column].astype(np.int64)
+    near = np.stack([np.minimum(source, target), np.maximum(source, target)], axis=1)
+    pairs = np.concatenate([np.stack([lexical.a, lexical.b], axis=1), near])
+    return np.unique(pairs[pairs[:, 1] >= first_new], axis=0)
+
+
+def _texts_from(postings: Postings, first: int) -> Fingerprints:
+    """Return the fingerprints of the texts from number `first` on."""
+    if not len(postings.texts) or int(postings.texts.max()) < first:
+        return _nothing()
+    owners = np.asarray(postings.texts, dtype=np.int64)
+    kept = owners >= first
+    hashes = np.repeat(np.asarray(postings.hashes), np.diff(postings.indptr))[kept]
+    return Fingerprints(hashes, owners[kept], np.zeros(int(kept.sum()), dtype=np.int32))
+
+
+def _first_of(postings: Postings, hashes: NDArray[np.uint64], first_new: int) -> Fingerprints:
+    """Return, for each of some hashes, the first few old texts that have it."""
+    if not len(hashes) or not len(postings.hashes):
+        return _nothing()
+    bucket = np.minimum(np.searchsorted(postings.hashes, hashes), len(postings.hashes) - 1)
+    known = np.flatnonzero(np.asarray(postings.hashes[bucket]) == hashes)
+    start, stop = postings.indptr[bucket[known]], postings.indptr[bucket[known] + 1]
+    counts = np.minimum(stop - start, BUCKET)
+    places = np.repeat(start, counts) + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    owners = np.asarray(postings.texts[places], dtype=np.int64)
+    old = owners < first_new
+    return Fingerprints(np.repeat(hashes[known], counts)[old], owners[old], np.zeros(int(old.sum()), dtype=np.int32))
+
+
+def _nothing() -> Fingerprints:
+    return Fingerprints(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.int32))
