@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LISTS: Mapping[str, str] = {  # view -> order in which it is listed
     "families": "score DESC NULLS LAST, family_id",
+    "templates": "n_accounts DESC, n_prompts DESC, template_id",
+    "duplicates": "n_accounts DESC, n_prompts DESC, duplicate_id",
     "accounts": "n_prompts DESC, account_id",
 }
 SINCE = re.compile(r"(\d+)\s*(h|d|w)")
@@ -135,7 +137,7 @@ class Store:
         """List the rows of a view.
 
         Args:
-            view: `families` or `accounts`.
+            view: `families`, `templates`, `duplicates` or `accounts`.
             since: only what was last seen then or later: a date, or an age before the newest prompt such as `7d`.
             new: only what was first seen since then (with `since`), or came with the last build.
             where: a condition on the view's columns.
@@ -151,6 +153,8 @@ class Store:
 
         with self.connect() as con:
             relation = con.sql(f"SELECT * FROM {view}")
+            if (since is not None or new) and "last_ts" not in relation.columns:
+                raise UsageError(f"{view} have no times of their own; --since and --new are for families and accounts")
             if since is not None:
                 column = duckdb.ColumnExpression("first_ts" if new else "last_ts")
                 relation = relation.filter(column >= duckdb.ConstantExpression(moment(con, since)))

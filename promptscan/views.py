@@ -1,4 +1,4 @@
-"""What an analyst wants to see about one prompt, text, family or account, gathered from the views."""
+"""What an analyst wants to see about one prompt, text, template, family or account, gathered from the views."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 LOOKUPS: dict[str, str] = {  # kind -> query that finds an id of that kind; in the order of trying
     "family": "SELECT family_id FROM families WHERE family_id = ?",
+    "template": "SELECT template_id FROM templates WHERE template_id = ?",
     "prompt": "SELECT prompt_id FROM prompts WHERE prompt_id = ? LIMIT 1",
     "account": "SELECT account_id FROM prompts WHERE account_id = $1 UNION SELECT account_id FROM accounts WHERE account_id = $1 LIMIT 1",
     "text": "SELECT text_id FROM texts WHERE text_id = TRY_CAST(? AS BIGINT)",
+    "duplicate": "SELECT duplicate_id FROM duplicates WHERE duplicate_id = TRY_CAST(? AS BIGINT)",
 }
 
 SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name, title, single row, query)
@@ -57,6 +59,49 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             "Events",
             False,
             "SELECT ts, event, other_family_id FROM family_events WHERE family_id = $1 ORDER BY ts",
+        ),
+    ),
+    "template": (
+        ("template", "Template", True, "SELECT * FROM templates WHERE template_id = $1"),
+        (
+            "slots",
+            "Slots, with their commonest values",
+            False,
+            "SELECT s.slot, s.type, s.n_values, s.entropy, string_agg(v.value[1:60], ' | ' ORDER BY v.n DESC, v.value) AS text "
+            "FROM slots s LEFT JOIN (SELECT slot, value, count(*) AS n FROM slot_values WHERE template_id = $1 GROUP BY slot, value "
+            "QUALIFY row_number() OVER (PARTITION BY slot ORDER BY n DESC, value) <= 5) v USING (slot) "
+            "WHERE s.template_id = $1 GROUP BY ALL ORDER BY s.slot",
+        ),
+        (
+            "accounts",
+            "Accounts, most prompts first",
+            False,
+            "SELECT p.account_id, count(*) AS n_prompts, min(p.ts) AS first_ts, max(p.ts) AS last_ts FROM texts t "
+            "JOIN prompts p USING (text_id) WHERE t.template_id = $1 GROUP BY p.account_id ORDER BY n_prompts DESC, p.account_id LIMIT 15",
+        ),
+        (
+            "families",
+            "Families its texts are in",
+            False,
+            "SELECT family_id, count(*) AS n_texts FROM texts WHERE template_id = $1 AND family_id IS NOT NULL "
+            "GROUP BY family_id ORDER BY n_texts DESC, family_id",
+        ),
+        (
+            "texts",
+            "Texts, most prompts first",
+            False,
+            "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE template_id = $1 "
+            "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10",
+        ),
+    ),
+    "duplicate": (
+        ("duplicate", "Duplicate group", True, "SELECT * FROM duplicates WHERE duplicate_id = CAST($1 AS BIGINT)"),
+        (
+            "texts",
+            "Texts, most prompts first",
+            False,
+            "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE duplicate_id = CAST($1 AS BIGINT) "
+            "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 15",
         ),
     ),
     "account": (
@@ -119,7 +164,7 @@ def find(con: duckdb.DuckDBPyConnection, identifier: str) -> tuple[str, str]:
         identifier: an id, or `kind:id`.
 
     Returns:
-        Its kind (`family`, `prompt`, `account`, `text`) and the id.
+        Its kind (a key of `LOOKUPS`) and the id.
 
     Raises:
         UsageError: nothing has this id.

@@ -37,6 +37,8 @@ def test_a_schema_is_one(path: Path):
     [
         ("families", ("families",)),
         ("families", ("families", "--new", "-n", "1")),
+        ("templates", ("templates",)),
+        ("duplicates", ("duplicates",)),
         ("accounts", ("accounts", "-n", "3")),
         ("rows", ("sql", "select * from texts limit 3")),
         ("rows", ("export", "family_days")),
@@ -56,7 +58,9 @@ def test_what_show_prints_follows_its_schema_for_every_kind(built: Path):
         family, prompt, account = store.sql(
             "select family_id, prompt_id, account_id from prompts join texts using (text_id) where family_id is not null limit 1"
         ).to_pylist()[0].values()
-    for kind, key in (("family", family), ("prompt", prompt), ("account", account), ("text", "0")):
+        template = store.list_rows("templates")["template_id"][0].as_py()
+        duplicate = str(store.list_rows("duplicates")["duplicate_id"][0].as_py())
+    for kind, key in (("template", template), ("duplicate", duplicate), ("family", family), ("prompt", prompt), ("account", account), ("text", "0")):
         document = held("show", "--store", built, "show", f"{kind}:{key}")
         assert (document["kind"], document["id"]) == (kind, key)
 

@@ -1,4 +1,4 @@
-"""families, accounts: lists of a view, or one whole."""
+"""families, templates, duplicates, accounts: lists of a view, or one whole."""
 
 from __future__ import annotations
 
@@ -20,6 +20,21 @@ SHOWN: dict[str, list[Column]] = {
         Column("reuse"),
         Column("last_ts", "last seen"),
         Column("label", role=Role.TEXT),
+    ],
+    "templates": [
+        Column("template_id", "template"),
+        Column("n_prompts", "sent"),
+        Column("n_accounts", "by"),
+        Column("n_slots", "slots"),
+        Column("compression", "saved", role=Role.SHARE),
+        Column("template", "fixed text and slots", role=Role.TEXT),
+    ],
+    "duplicates": [
+        Column("duplicate_id", "group", role=Role.ID),
+        Column("n_texts", "texts"),
+        Column("n_prompts", "sent"),
+        Column("n_accounts", "by"),
+        Column("worst_score", "worst pair"),
     ],
     "accounts": [
         Column("account_id", "account"),
@@ -66,4 +81,8 @@ def list_command(view: str, one: str, text: str) -> click.Command:
 
 _make: Callable[[str, str, str], click.Command] = list_command
 families_command = _make("families", "family", "List families of prompts, highest score first, or show one.")
+templates_command = _make("templates", "template", "List templates with typed slots, most accounts first, or show one.")
+duplicates_command = _make(
+    "duplicates", "duplicate", "List groups of near-duplicates, most accounts first, or show one."
+)
 accounts_command = _make("accounts", "account", "List accounts, most prompts first, or show one.")

@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("writing", "Build everything that is missing."),
     "search": ("searching", "Show prompts like this, and who sent them."),
     "families": ("listing", "List families of prompts, or show one."),
+    "templates": ("listing", "List templates with typed slots, or show one."),
+    "duplicates": ("listing", "List groups of near-duplicate texts, or show one."),
     "accounts": ("listing", "List accounts, or show one."),
     "show": ("showing", "Show anything by its id."),
     "report": ("reporting", "Write the report: what is new, grown, split, merged, gone."),

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @output_options
 @click.pass_context
 def show_command(ctx: click.Context, identifier: str, output: OutputOptions) -> int:
-    """Show a prompt, text, family or account by its ID, with everything that belongs to it.
+    """Show a prompt, text, template, family or account by its ID, with everything that belongs to it.
 
-    An ID that could be several things is looked up as family, prompt, account, then text number; write account:ID (or
-    prompt:, text:, family:) to choose.
+    An ID that could be several things is looked up as family, template, prompt, account, then text number; write
+    account:ID (or prompt:, text:, family:, template:, duplicate:) to choose.
     """
     from promptscan.api import Store
 
