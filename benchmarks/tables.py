@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import families, pipeline
+from benchmarks import families, pipeline, templates
 
 TITLES = {
     "pipeline": "The main job at size",
     "families": "Families against planted campaigns (real texts on simulated accounts)",
+    "templates": "Templates and slots against published templates",
     "encoders": "Encoders",
     "encoders-grid": "Choices inside the static encoder",
 }
 COMMANDS = {
     "pipeline": "python -m benchmarks.pipeline",
     "families": "python -m benchmarks.families --data DIR",
+    "templates": "python -m benchmarks.templates --data DIR",
     "encoders": "python benchmarks/encoders.py --data DIR",
     "encoders-grid": "python benchmarks/encoders.py --data DIR --encoders static --grid",
 }
@@ -30,7 +32,7 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
     ]
     for name, result in results.items():
-        body = {"pipeline": pipeline.table, "families": families.table}.get(name, rows)(result)
+        body = {"pipeline": pipeline.table, "families": families.table, "templates": templates.table}.get(name, rows)(result)
         parts += [f"## {TITLES.get(name, name)}", "", f"`{COMMANDS.get(name, f'python -m benchmarks.{name}')}`", "", body, ""]
     return "\n".join(parts)
 

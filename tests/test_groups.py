@@ -284,7 +284,7 @@ def test_a_medoid_tie_goes_to_the_lowest_id():
 
 
 def test_the_medoid_is_the_text_in_the_middle_and_copies_count():
-    texts = ["aaaaaaaabb", "aaaaaaaaaa", "aaaaaacccc", "ddaaaaaaaa"]
+    texts = ["xxcdefghij", "abcdefghij", "abcdefghxx", "abcdxxghij"]
     members, bounds = np.arange(4), np.array([0, 4])
     weight = np.ones(4, np.int64)
     compare = lambda x, y: similarity(texts, x, y)  # noqa: E731
