@@ -17,12 +17,15 @@ Measures, per set:
 t0_templates names the template of a text but does not hold it, so there: a template is found from every second text of a
 family, and counted is the share of families that have one and the share of the other texts that match it.
 
+By chance: the share of 200 random groups of unrelated prompts in which a template is found; there is none to find.
+
 A gold template that its own texts do not match is left out and counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import re
 import time
 from collections import defaultdict
@@ -47,6 +50,9 @@ from promptscan.words import cut_words
 SETS = {"webarena_templates": 5, "purplellama_cyber": 20, "judge_prompts": 20, "distill_pipelines": 20}
 """Sets, and the fewest texts of a group: webarena_templates has none of 20."""
 
+UNRELATED = ("sharegpt_sample1k", "oasst1_en_val", "hh_rlhf_harmless_test")
+RANDOM_GROUPS = 200
+RANDOM_SIZES = (2, 3, 5, 20)
 JUDGED = 200
 HALVED = 40
 MEDOID_FROM = 50
@@ -87,6 +93,7 @@ def main() -> None:
             "seconds": round(time.perf_counter() - start, 2),
         }
     result["held_out"] = {"t0_templates": held_out(options.data / "t0_templates.parquet", options.groups)}
+    result["by_chance"] = {name: by_chance(options.data / f"{name}.parquet") for name in UNRELATED}
     machine.store("templates", result)
     print(table(result))
 
@@ -146,6 +153,18 @@ def held_out(path: Path, groups: int) -> dict[str, Any]:
         "found": round(found / max(1, len(large)), 4),
         "texts": texts,
         "matched": round(matched / max(1, texts), 4),
+    }
+
+
+def by_chance(path: Path) -> dict[str, float]:
+    """Find templates in random groups of unrelated texts; return the share of groups with one, by size."""
+    cleaned, _ = clean(pq.read_table(path, columns=["text"])["text"].combine_chunks())
+    texts = sorted(set(cleaned.to_pylist()))
+    chosen = random.Random(0)
+    return {
+        str(size): sum(find_template(chosen.sample(texts, size), 0) is not None for _ in range(RANDOM_GROUPS))
+        / RANDOM_GROUPS
+        for size in RANDOM_SIZES
     }
 
 
@@ -232,6 +251,15 @@ def table(result: dict[str, Any]) -> str:
     lines += [
         f"| {name} | {one['families']} | {one['found']:.3f} | {one['texts']:,} | {one['matched']:.3f} |"
         for name, one in result["held_out"].items()
+    ]
+    lines += [
+        "",
+        "| by chance | " + " | ".join(f"{n} texts" for n in RANDOM_SIZES) + " |",
+        "|---|" + "---:|" * len(RANDOM_SIZES),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(f"{share:.3f}" for share in (one[str(n)] for n in RANDOM_SIZES)) + " |"
+        for name, one in result["by_chance"].items()
     ]
     return "\n".join(lines)
 
