@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import families, pipeline
+from benchmarks import families, pipeline, templates
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
 TITLES = {
     "pipeline": "The main job at size",
     "families": "Families against planted campaigns (real texts on simulated accounts)",
+    "templates": "Templates and slots against published templates",
     "encoders": "Encoders",
     "encoders-grid": "Choices inside the static encoder",
     "fingerprints": "Match key and fingerprints: which n and w",
@@ -18,6 +19,7 @@ TITLES = {
 COMMANDS = {
     "pipeline": "python -m benchmarks.pipeline",
     "families": "python -m benchmarks.families --data DIR",
+    "templates": "python -m benchmarks.templates --data DIR",
     "encoders": "python benchmarks/encoders.py --data DIR",
     "encoders-grid": "python benchmarks/encoders.py --data DIR --encoders static --grid",
     "fingerprints": "python benchmarks/fingerprints.py --data DIR",
@@ -35,7 +37,9 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     ]
     for name in sorted(results, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
         result = results[name]
-        body = {"pipeline": pipeline.table, "families": families.table}.get(name, rows)(result)
+        body = {"pipeline": pipeline.table, "families": families.table, "templates": templates.table}.get(name, rows)(
+            result
+        )
         parts += [
             f"## {TITLES.get(name, name)}",
             "",

@@ -14,12 +14,18 @@ Measures, per set:
   match, or a group without one, has no word in a slot;
 * matched: share of those texts that match the found template.
 
+t0_templates names the template of a text but does not hold it, so there: a template is found from every second text of a
+family, and counted is the share of families that have one and the share of the other texts that match it.
+
+By chance: the share of 200 random groups of unrelated prompts in which a template is found; there is none to find.
+
 A gold template that its own texts do not match is left out and counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import re
 import time
 from collections import defaultdict
@@ -33,7 +39,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import machine
-from promptscan.groups import find_medoid
+from promptscan.groups import find_medoids
 from promptscan.normalise import clean, clean_one
 from promptscan.skeleton import find_template
 from promptscan.slots import describe_slot
@@ -44,7 +50,11 @@ from promptscan.words import cut_words
 SETS = {"webarena_templates": 5, "purplellama_cyber": 20, "judge_prompts": 20, "distill_pipelines": 20}
 """Sets, and the fewest texts of a group: webarena_templates has none of 20."""
 
+UNRELATED = ("sharegpt_sample1k", "oasst1_en_val", "hh_rlhf_harmless_test")
+RANDOM_GROUPS = 200
+RANDOM_SIZES = (2, 3, 5, 20)
 JUDGED = 200
+HALVED = 40
 MEDOID_FROM = 50
 _HOLE = "\ue000"
 _PLACE = re.compile(r"(?:(?:\{\{\s*\w+\s*\}\}|\{\w+\})(?:\s+(?=\{))?)+")
@@ -82,8 +92,10 @@ def main() -> None:
             "left_out": len(groups) - len(usable),
             "seconds": round(time.perf_counter() - start, 2),
         }
+    result["held_out"] = {"t0_templates": held_out(options.data / "t0_templates.parquet", options.groups)}
+    result["by_chance"] = {name: by_chance(options.data / f"{name}.parquet") for name in UNRELATED}
     machine.store("templates", result)
-    print(table(result["sets"]))
+    print(table(result))
 
 
 def gold_groups(path: Path, fewest: int) -> Iterator[tuple[Template | None, list[str]]]:
@@ -121,11 +133,52 @@ def gold_template(written: str, texts: Sequence[str]) -> Template | None:
     return Template(tuple(parts), tuple(slots))
 
 
+def held_out(path: Path, groups: int) -> dict[str, Any]:
+    """Find a template from one half of each family's texts and match the other half."""
+    rows = pq.read_table(path, columns=["text", "family"])
+    cleaned, _ = clean(rows["text"].combine_chunks())
+    families: dict[str, set[str]] = defaultdict(set)
+    for text, family in zip(cleaned.to_pylist(), rows["family"].to_pylist(), strict=True):
+        families[family].add(text)
+    large = [sorted(texts) for _, texts in sorted(families.items()) if len(texts) >= HALVED][:groups]
+    found = texts = matched = 0
+    for family in large:
+        template = find_template(family[::2], medoid_of(family[::2]))
+        found += template is not None
+        others = family[1::2][:JUDGED]
+        texts += len(others)
+        matched += 0 if template is None else sum(match(template, text) is not None for text in others)
+    return {
+        "families": len(large),
+        "found": round(found / max(1, len(large)), 4),
+        "texts": texts,
+        "matched": round(matched / max(1, texts), 4),
+    }
+
+
+def by_chance(path: Path) -> dict[str, float]:
+    """Find templates in random groups of unrelated texts; return the share of groups with one, by size."""
+    cleaned, _ = clean(pq.read_table(path, columns=["text"])["text"].combine_chunks())
+    texts = sorted(set(cleaned.to_pylist()))
+    chosen = random.Random(0)
+    return {
+        str(size): sum(find_template(chosen.sample(texts, size), 0) is not None for _ in range(RANDOM_GROUPS))
+        / RANDOM_GROUPS
+        for size in RANDOM_SIZES
+    }
+
+
+def medoid_of(texts: list[str]) -> int:
+    """Return the medoid of a sample of a group."""
+    ids = np.unique(np.linspace(0, len(texts) - 1, MEDOID_FROM).round().astype(np.int64))
+    bounds, once = np.array([0, len(ids)]), np.ones(len(ids), np.int64)
+    medoids, _ = find_medoids(ids, bounds, once, lambda a, b: similarity(texts, a, b))
+    return int(medoids[0])
+
+
 def judge(gold: Template, texts: list[str], *, show: bool) -> Judged:
     """Find the template of a group and compare it with gold."""
-    ids = np.unique(np.linspace(0, len(texts) - 1, MEDOID_FROM).round().astype(np.int64))
-    medoid, _ = find_medoid(ids, np.ones(len(ids), np.int64), lambda a, b: similarity(texts, a, b))
-    found = find_template(texts, medoid)
+    found = find_template(texts, medoid_of(texts))
     exact = found is not None and [words(part) for part in found.fixed] == [words(part) for part in gold.fixed]
     refined = found is not None and match(gold, _HOLE.join(found.fixed), exact=True) is not None
     if show and not exact:
@@ -183,7 +236,7 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
     }
 
 
-def table(sets: dict[str, Any]) -> str:
+def table(result: dict[str, Any]) -> str:
     """Draw the measures as Markdown."""
     lines = [
         "| set | texts per group | groups | left out | texts | exact | refined | slot F1 | precision | recall | matched |",
@@ -192,7 +245,21 @@ def table(sets: dict[str, Any]) -> str:
     lines += [
         f"| {name} | ≥ {one['fewest_texts']} | {one['groups']} | {one['left_out']} | {one['texts']:,} | {one['exact']:.3f} | {one['refined']:.3f} | {one['slot_f1']:.3f} | "
         f"{one['slot_precision']:.3f} | {one['slot_recall']:.3f} | {one['matched']:.3f} |"
-        for name, one in sets.items()
+        for name, one in result["sets"].items()
+    ]
+    lines += ["", "| held out | families | template found | texts | matched |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {name} | {one['families']} | {one['found']:.3f} | {one['texts']:,} | {one['matched']:.3f} |"
+        for name, one in result["held_out"].items()
+    ]
+    lines += [
+        "",
+        "| by chance | " + " | ".join(f"{n} texts" for n in RANDOM_SIZES) + " |",
+        "|---|" + "---:|" * len(RANDOM_SIZES),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(f"{share:.3f}" for share in (one[str(n)] for n in RANDOM_SIZES)) + " |"
+        for name, one in result["by_chance"].items()
     ]
     return "\n".join(lines)
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,8 @@ from promptscan.verify import Edges, Relation
 
 SAMPLE = 50
 """Texts of a group that its medoid is chosen from and by."""
+
+_BATCH = 1024  # groups whose medoids are chosen at a time, at most 1.3 million pairs
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
@@ -172,11 +176,7 @@ def _describe(forest: _Forest, copies: Int64, compare: Compare, floor: float) ->
     distinct = np.flatnonzero((weight > 0) & (labels >= 0))
     distinct = distinct[np.argsort(labels[distinct], kind="stable")]
     bounds = np.searchsorted(labels[distinct], np.arange(len(real) + 1))
-    medoids = roots[real].astype(np.int64)
-    sampled = np.ones(len(real), np.float32)
-    for group in np.flatnonzero(np.diff(bounds) > 1).tolist():
-        members = distinct[bounds[group] : bounds[group + 1]]
-        medoids[group], sampled[group] = find_medoid(members, weight[members], compare)
+    medoids, sampled = find_medoids(distinct, bounds, weight[distinct], compare)
     return _verified(labels, distinct, medoids, roots[real], sampled, compare, floor)
 
 
@@ -195,26 +195,56 @@ def _verified(
     return Groups(labels, medoids, np.minimum(to_medoid, sampled))
 
 
-def find_medoid(members: Int64, weight: Int64, compare: Compare) -> tuple[int, float]:
-    """Choose the text that stands for a group.
+def find_medoids(members: Int64, bounds: Int64, weight: Int64, compare: Compare) -> tuple[Int64, Float32]:
+    """Choose the text that stands for each group.
 
     Args:
-        members: text ids, ascending. int64 (m,).
+        members: text ids, group after group, ascending in each. int64 (m,).
+        bounds: where each group begins in `members`, and m; no group is empty. int64 (g + 1,).
         weight: how often each was sent, or 1. int64 (m,).
         compare: scores pairs of them.
 
     Returns:
-        The member with the highest total similarity to a sample of 50, itself of the sample, ties to the lowest id; and
-        the lowest score in the sample, 1 for a single member.
+        For each group the member with the highest total similarity to a sample of 50 (itself of the sample, ties to the
+        lowest id), int64 (g,); and the lowest score in the sample, 1 for a single member. float32 (g,).
     """
-    if len(members) > SAMPLE:  # the most copied texts, and others spread over the ids
-        common = np.lexsort((members, -weight))[: SAMPLE // 2]
-        spread = np.linspace(0, len(members) - 1, SAMPLE - SAMPLE // 2).round().astype(np.int64)
-        kept = np.unique(np.concatenate([common, spread]))
-        members, weight = members[kept], weight[kept]
-    first, second = np.triu_indices(len(members), 1)
-    scores = compare(members[first], members[second])
-    total = weight.astype(np.float64)
-    np.add.at(total, first, scores * weight[second].astype(np.float64))
-    np.add.at(total, second, scores * weight[first].astype(np.float64))
-    return int(members[total.argmax()]), float(scores.min(initial=1.0))
+    found = [
+        _medoids(members, bounds[start : start + _BATCH + 1], weight, compare)
+        for start in range(0, len(bounds) - 1, _BATCH)
+    ]
+    medoids = np.concatenate([np.empty(0, np.int64), *(some for some, _ in found)])
+    return medoids, np.concatenate([np.empty(0, np.float32), *(lowest for _, lowest in found)])
+
+
+def _medoids(members: Int64, bounds: Int64, weight: Int64, compare: Compare) -> tuple[Int64, Float32]:
+    """Choose the medoids of some groups with one call of `compare`."""
+    samples = [_sample(start, stop, weight) for start, stop in pairwise(bounds.tolist())]
+    sizes = np.array([len(sample) for sample in samples])
+    begins = np.cumsum(sizes) - sizes
+    kept = np.concatenate(samples)
+    pairs = [_pairs(size) + begin for size, begin in zip(sizes.tolist(), begins.tolist(), strict=True)]
+    first, second = np.concatenate(pairs, axis=1)
+    scores = compare(members[kept[first]], members[kept[second]])
+    total = weight[kept].astype(np.float64)
+    np.add.at(total, first, scores * weight[kept[second]].astype(np.float64))
+    np.add.at(total, second, scores * weight[kept[first]].astype(np.float64))
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    best = np.lexsort((kept, -total, group))[begins]
+    lowest = np.ones(len(sizes), np.float32)
+    np.minimum.at(lowest, group[first], scores)
+    return members[kept[best]], lowest
+
+
+def _sample(start: int, stop: int, weight: Int64) -> Int64:
+    """Return rows of a group: its most copied texts, and others spread over the ids."""
+    if stop - start <= SAMPLE:
+        return np.arange(start, stop)
+    common = start + np.argsort(-weight[start:stop], kind="stable")[: SAMPLE // 2]
+    spread = np.linspace(start, stop - 1, SAMPLE - SAMPLE // 2).round().astype(np.int64)
+    return np.unique(np.concatenate([common, spread]))
+
+
+@cache
+def _pairs(size: int) -> Int64:
+    """Return all pairs of `size` things. int64 (2, size (size - 1) / 2)."""
+    return np.stack(np.triu_indices(size, 1)).astype(np.int64)

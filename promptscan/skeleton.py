@@ -31,8 +31,9 @@ Where fewer match, only words that all texts have are fixed."""
 MIN_WORDS = 2
 """Fewest fixed words of a template (letters or digits, or one CJK character)."""
 
-FRAME_WORDS = 5
-"""Fixed words that are enough however long the values are; a shorter frame must be `FRAME_SHARE` of its texts."""
+FRAME_BITS = 32.0
+"""Bits of fixed words, in unseen text, that are enough however long the values are: a chance of 1 in 2**32 to be met in
+order by accident. A slighter frame must be `FRAME_SHARE` of its texts."""
 
 FRAME_SHARE = 0.25
 
@@ -67,7 +68,7 @@ def find_template(texts: Sequence[str], medoid: int) -> Template | None:
     """Find the template of a group of texts.
 
     At most 50 distinct texts are aligned, spread evenly over the lengths and the same for texts in any order. The
-    template is refused when its fixed part explains too little: fewer than 2 words; fewer than 5 words that are also
+    template is refused when its fixed part explains too little: fewer than 2 words; fewer than 32 bits that are also
     less than a quarter of the median text; no bits saved; or fewer than half of the texts (2 at least) match.
 
     Args:
@@ -247,4 +248,5 @@ def _explains(template: Template, members: list[Words]) -> bool:
     fixed = [word for part in template.fixed for word in cut_words(part).words]
     words = sum(word[0].isalnum() for word in fixed)
     share = len(fixed) / float(np.median([len(some.words) for some in members]))
-    return words >= MIN_WORDS and (words >= FRAME_WORDS or share >= FRAME_SHARE)
+    bits = sum(map(_prior_bits, fixed))
+    return words >= MIN_WORDS and (bits >= FRAME_BITS or share >= FRAME_SHARE)

@@ -111,6 +111,15 @@ def similarity(texts: Sequence[str], a: Int64, b: Int64, *, workers: int | None 
     return np.where(pieces.equal(), np.float32(1), pieces.edits(np.arange(len(a))))
 
 
+def shared_wording(texts: Sequence[str], a: Int64, b: Int64, *, workers: int | None = None) -> Float32:
+    """Return the share of the shorter text's words in passages of both, 0..1, 1 for equal texts; the score of a template."""
+    _check(texts, a, b)
+    pieces = _Pieces(texts, a, b, _workers(workers))
+    rows = np.arange(len(a))
+    share = pieces.passages(rows) / np.maximum(pieces.shorter(rows), 1)
+    return np.where(pieces.equal(), 1, share).astype(np.float32)
+
+
 def threshold_at(background: NDArray[np.floating], false_positive_rate: float) -> float:
     """Return the lowest threshold that at most this share of unrelated pairs reaches.
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from promptscan.errors import UsageError
-from promptscan.groups import Groups, duplicate_groups, find_medoid
-from promptscan.verify import CONTAIN, EDIT, Edges, Relation, similarity, threshold_at, verify_pairs
+from promptscan.groups import Groups, duplicate_groups, find_medoids
+from promptscan.verify import CONTAIN, EDIT, Edges, Relation, shared_wording, similarity, threshold_at, verify_pairs
 
 DUPLICATES = {Relation.COPY: 1.0, Relation.EDIT: 0.0}
 CHOSEN = random.Random(11)
@@ -215,6 +215,14 @@ def test_a_member_that_belongs_to_two_groups_joins_the_nearer():
     assert groups.labels[4] == groups.labels[0]
 
 
+def test_texts_of_one_frame_are_grouped_by_their_shared_wording():
+    frames = [prose(20) for _ in range(3)]
+    texts = [f"{frames[i % 3]} {prose(12)}" for i in range(60)]
+    edges = verify_pairs(texts, *every_pair(60)).at_least({Relation.TEMPLATE: 0.5, Relation.EDIT: 0.8})
+    groups = duplicate_groups(60, edges, lambda x, y: shared_wording(texts, x, y), min_score=0.5)
+    assert groups.labels.tolist() == [0, 1, 2] * 20
+
+
 def test_a_group_of_two_and_texts_alone():
     text = prose(30)
     groups = grouped([prose(30), text, prose(30), text], *every_pair(4))
@@ -269,10 +277,20 @@ def test_worst_is_the_lowest_pair_of_a_small_group():
 
 
 def test_a_medoid_tie_goes_to_the_lowest_id():
-    medoid, worst = find_medoid(
-        np.array([3, 5, 8]), np.ones(3, np.int64), lambda x, _: np.full(len(x), 0.5, np.float32)
-    )
-    assert (medoid, worst) == (3, 0.5)
+    members, bounds = np.array([3, 5, 8, 1, 2]), np.array([0, 3, 4, 5])
+    medoids, lowest = find_medoids(members, bounds, np.ones(5, np.int64), lambda x, _: np.full(len(x), 0.5, np.float32))
+    assert medoids.tolist() == [3, 1, 2]
+    assert lowest.tolist() == [0.5, 1, 1]
+
+
+def test_the_medoid_is_the_text_in_the_middle_and_copies_count():
+    texts = ["xxcdefghij", "abcdefghij", "abcdefghxx", "abcdxxghij"]
+    members, bounds = np.arange(4), np.array([0, 4])
+    weight = np.ones(4, np.int64)
+    compare = lambda x, y: similarity(texts, x, y)  # noqa: E731
+    assert find_medoids(members, bounds, weight, compare)[0].tolist() == [1]
+    weight[2] = 100
+    assert find_medoids(members, bounds, weight, compare)[0].tolist() == [2]
 
 
 @pytest.mark.parametrize("score", [-0.1, 1.1])

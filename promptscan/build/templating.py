@@ -26,7 +26,7 @@ from promptscan.sql import arrow
 from promptscan.store import Writer
 from promptscan.templates import Template, match, read_template, slot_values
 from promptscan.types import Progress
-from promptscan.verify import Edges, Relation, similarity, verify_pairs
+from promptscan.verify import Edges, Relation, shared_wording, similarity, verify_pairs
 
 DUPLICATE = 0.8  # Indel similarity of characters that makes two texts duplicates
 SAME_FRAME = (
@@ -200,11 +200,9 @@ def _new_templates(local: _Local, found: Found) -> None:
     """Find the templates of texts that no known template explains."""
     edges = _among(_framed(local.edges), local.template < 0)
 
-    def alike(x: Int64, y: Int64) -> Float32:
-        compared = verify_pairs(local.texts, x, y)
-        return np.where(compared.kind <= Relation.TEMPLATE, compared.score, np.float32(0)).astype(np.float32)
-
-    frames = duplicate_groups(len(local.texts), edges, alike, min_score=SAME_FRAME, floor=SAME_FRAME)
+    frames = duplicate_groups(
+        len(local.texts), edges, lambda x, y: shared_wording(local.texts, x, y), min_score=SAME_FRAME, floor=SAME_FRAME
+    )
     for members, medoid in _members(frames):
         own = [local.texts[member] for member in members]
         if len(own) < MEMBERS:
