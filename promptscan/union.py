@@ -28,6 +28,8 @@ def unite(clusters: Int64, templates: Int64, smallest: int) -> tuple[Int64, NDAr
         template is part of it. A text goes with its template, else with its cluster.
     """
     n_clusters, n_templates = int(clusters.max(initial=-1)) + 1, int(templates.max(initial=-1)) + 1
+    if not n_clusters + n_templates:
+        return clusters.copy(), np.zeros(0, dtype=bool)
     both = (clusters >= 0) & (templates >= 0)
     pairs, shared = np.unique(np.stack([clusters[both], templates[both]], axis=1), axis=0, return_counts=True)
     of_cluster = np.bincount(clusters[clusters >= 0], minlength=n_clusters)

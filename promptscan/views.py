@@ -67,31 +67,39 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             "slots",
             "Slots, with their commonest values",
             False,
-            "SELECT s.slot, s.type, s.n_values, s.entropy, string_agg(v.value[1:60], ' | ' ORDER BY v.n DESC, v.value) AS text "
-            "FROM slots s LEFT JOIN (SELECT slot, value, count(*) AS n FROM slot_values WHERE template_id = $1 GROUP BY slot, value "
-            "QUALIFY row_number() OVER (PARTITION BY slot ORDER BY n DESC, value) <= 5) v USING (slot) "
-            "WHERE s.template_id = $1 GROUP BY ALL ORDER BY s.slot",
+            (
+                "SELECT s.slot, s.type, s.n_values, s.entropy, string_agg(v.value[1:60], ' | ' ORDER BY v.n DESC, v.value) AS text "
+                "FROM slots s LEFT JOIN (SELECT slot, value, count(*) AS n FROM slot_values WHERE template_id = $1 GROUP BY slot, value "
+                "QUALIFY row_number() OVER (PARTITION BY slot ORDER BY n DESC, value) <= 5) v USING (slot) "
+                "WHERE s.template_id = $1 GROUP BY ALL ORDER BY s.slot"
+            ),
         ),
         (
             "accounts",
             "Accounts, most prompts first",
             False,
-            "SELECT p.account_id, count(*) AS n_prompts, min(p.ts) AS first_ts, max(p.ts) AS last_ts FROM texts t "
-            "JOIN prompts p USING (text_id) WHERE t.template_id = $1 GROUP BY p.account_id ORDER BY n_prompts DESC, p.account_id LIMIT 15",
+            (
+                "SELECT p.account_id, count(*) AS n_prompts, min(p.ts) AS first_ts, max(p.ts) AS last_ts FROM texts t "
+                "JOIN prompts p USING (text_id) WHERE t.template_id = $1 GROUP BY p.account_id ORDER BY n_prompts DESC, p.account_id LIMIT 15"
+            ),
         ),
         (
             "families",
             "Families its texts are in",
             False,
-            "SELECT family_id, count(*) AS n_texts FROM texts WHERE template_id = $1 AND family_id IS NOT NULL "
-            "GROUP BY family_id ORDER BY n_texts DESC, family_id",
+            (
+                "SELECT family_id, count(*) AS n_texts FROM texts WHERE template_id = $1 AND family_id IS NOT NULL "
+                "GROUP BY family_id ORDER BY n_texts DESC, family_id"
+            ),
         ),
         (
             "texts",
             "Texts, most prompts first",
             False,
-            "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE template_id = $1 "
-            "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10",
+            (
+                "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE template_id = $1 "
+                "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10"
+            ),
         ),
     ),
     "duplicate": (
@@ -100,8 +108,10 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             "texts",
             "Texts, most prompts first",
             False,
-            "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE duplicate_id = CAST($1 AS BIGINT) "
-            "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 15",
+            (
+                "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE duplicate_id = CAST($1 AS BIGINT) "
+                "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 15"
+            ),
         ),
     ),
     "account": (

@@ -195,7 +195,7 @@ class TestLists:
     def test_families_are_listed_by_score(self, built: Path):
         rows = json.loads(promptscan("--store", built, "families", "--json").out)["families"]
         assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
-        assert {row["kind"] for row in rows} == {"cluster", "copies"}
+        assert {row["kind"] for row in rows} == {"template", "copies"}
         assert len(json.loads(promptscan("--store", built, "families", "-n", "1", "--json").out)["families"]) == 1
 
     def test_lists_can_be_sorted_and_filtered(self, built: Path):
@@ -381,4 +381,4 @@ def test_ingest_then_build_is_scan(log: Path, built: Path, tmp_path: Path):
 def test_a_setting_given_as_flag_reaches_the_build(log: Path, tmp_path: Path):
     assert promptscan("--store", tmp_path / "s", "scan", log, "--min-family-size", "70").code == 0
     with package.open(tmp_path / "s") as store:
-        assert [row["n_texts"] for row in store.families(where="kind = 'cluster'").to_pylist()] == [80]
+        assert [row["n_texts"] for row in store.families(where="kind <> 'copies'").to_pylist()] == [80]
