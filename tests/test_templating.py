@@ -1,0 +1,98 @@
+"""Templates in the store: found once, joined by what comes later, never renamed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+import promptscan
+
+TOPICS = [
+    f"{a} {b}"
+    for a, b in itertools.product(
+        ("ancient", "coastal", "modern", "rural", "urban"), ("bread", "boats", "music", "roads", "glass", "clocks")
+    )
+]
+FRAME = "Write a scoring rubric with five levels for judging essays about {}, and explain what a {}-point answer would lack."
+
+
+def prompts(topics: list[str]) -> list[dict]:
+    return [{"text": FRAME.format(topic, 3 + n % 5), "account_id": f"a{n % 7}"} for n, topic in enumerate(topics)]
+
+
+def chatter(first: int, count: int) -> list[dict]:
+    words = (
+        "river",
+        "engine",
+        "violin",
+        "harbour",
+        "lantern",
+        "orchard",
+        "ticket",
+        "copper",
+        "saddle",
+        "meadow",
+        "window",
+    )
+    return [
+        {"text": " ".join(words[(first + n * k) % 11] + str(first + n) for k in range(1, 6)), "account_id": "b"}
+        for n in range(count)
+    ]
+
+
+def write(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("parts")
+    first = write(folder / "1.jsonl", prompts(TOPICS[:20]) + chatter(0, 30))
+    return first, write(folder / "2.jsonl", prompts(TOPICS[20:]) + chatter(100, 30))
+
+
+def test_a_template_is_found_with_its_slots_and_their_values(parts: tuple[Path, Path], tmp_path: Path):
+    promptscan.scan([str(part) for part in parts], store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        (template,) = store.list_rows("templates").to_pylist()
+        assert template["n_texts"] == 30
+        assert template["n_accounts"] == 7
+        assert "Write a scoring rubric with five levels for judging essays about {slot_1:" in template["template"]
+        slots = store.sql("select * from slots order by slot").to_pylist()
+        assert [(slot["type"], slot["n_values"]) for slot in slots][-1] == ("number", 5)
+        values = store.sql("select value from slot_values where slot = 1")["value"].to_pylist()
+        assert sorted(values) == sorted(TOPICS)
+        family = store.families().to_pylist()[0]
+        assert (family["kind"], family["n_texts"], family["n_templates"]) == ("template", 30, 1)
+        hit = store.search(FRAME.format("modern bread", 4), k=1).hits[0]
+        assert hit.template_id == template["template_id"]
+
+
+def test_what_comes_later_joins_and_nothing_is_renamed(parts: tuple[Path, Path], tmp_path: Path):
+    promptscan.scan(str(parts[0]), store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        before = store.list_rows("templates").to_pylist()
+        family = store.families().to_pylist()[0]["family_id"]
+    report = promptscan.scan(str(parts[1]), store=tmp_path / "s").build.stages["templates"]
+    assert (report["templates"], report["templated"]) == (0, 10)
+    with promptscan.open(tmp_path / "s") as store:
+        (template,) = store.list_rows("templates").to_pylist()
+        assert template["template_id"] == before[0]["template_id"]
+        assert (before[0]["n_texts"], template["n_texts"]) == (20, 30)
+        assert store.families().to_pylist()[0]["family_id"] == family
+
+
+def test_slot_syntax_in_a_prompt_is_not_a_slot(tmp_path: Path):
+    rows = [
+        {"text": f"Please fill {{slot_1:number}} in the form of the {topic} office and send it back today"}
+        for topic in TOPICS
+    ]
+    promptscan.scan(str(write(tmp_path / "a.jsonl", rows)), store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        (template,) = store.list_rows("templates").to_pylist()
+    assert "{{slot_1:number}}" in template["template"]
+    assert template["n_slots"] == 1
