@@ -13,12 +13,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.counts import Counts
-from promptscan.hits import Hit, explain
+from promptscan.hits import Hit, Kind, explain
 from promptscan.lookup import Lookup
 from promptscan.normalise import clean
 from promptscan.registry import family_name
+from promptscan.slots import Slot
 from promptscan.sql import script
 from promptscan.store import Files
+from promptscan.templates import Template, match, read_template
 
 Int64 = NDArray[np.int64]
 # (clean id, score) of a hit and of the near-identical texts folded into it, best first
@@ -79,18 +81,23 @@ class Describer:
         leads = [lead for _, _, lead in found]
         first = scope.first(leads)
         shown = {row: values[0] for row, values in self._texts.take(leads, ("text",)).items()}
-        templates = self._by_id("hit_templates", [group[0][0] for group, _, _ in found])
+        templates = {group[0][0]: self._template_of(group[0][0]) for group, _, _ in found}
+        framed = {name for name in set(templates.values()) if name and match(self._forms[name], cleaned) is not None}
         forms = clean(pa.array([shown[lead] for lead in leads], pa.large_string()))[0].to_pylist()
         hits: list[Hit] = []
         for (group, texts, lead), form in zip(found, forms, strict=True):
             n_prompts, n_accounts = scope.counts.total(texts)
             prompt_id, account_id, ts = first[lead]
             family = self._family_of(group[0][0])
+            template = templates[group[0][0]]
+            kind = explain(cleaned, form, shares.get(group[0][0], 0.0))
+            if kind is Kind.SIMILAR and template in framed:
+                kind = Kind.TEMPLATE
             hits.append(
                 Hit(
                     rank=len(hits) + 1,
                     score=round(group[0][1], 6),
-                    kind=explain(cleaned, form, shares.get(group[0][0], 0.0)).value,
+                    kind=kind.value,
                     prompt_id=prompt_id,
                     text_id=lead,
                     text=shown[lead],
@@ -99,7 +106,7 @@ class Describer:
                     n_prompts=n_prompts,
                     n_accounts=n_accounts,
                     n_collapsed=len(texts) - 1,
-                    template_id=templates.get(group[0][0], (None,))[0],
+                    template_id=template,
                     family_id=family,
                     campaign_id=self._campaigns.get(family) if family else None,
                 )
@@ -143,6 +150,28 @@ class Describer:
     def _family_of(self, clean_id: int) -> str | None:
         number = int(self._families[clean_id]) if clean_id < len(self._families) else -1
         return family_name(number) if number >= 0 else None
+
+    @cached_property
+    def _templates(self) -> tuple[Int64, list[str]]:
+        """The clean texts that are of a template, sorted int64 (t,), and its id for each."""
+        rows = (
+            self.connect()
+            .execute("SELECT clean_id, template_id FROM base_template_members ORDER BY clean_id")
+            .fetchall()
+        )
+        return np.asarray([row[0] for row in rows], dtype=np.int64), [row[1] for row in rows]
+
+    @cached_property
+    def _forms(self) -> dict[str, Template]:
+        """Every template; its slots are typed but not counted."""
+        rows = self.connect().execute("SELECT template_id, template FROM base_template_forms").fetchall()
+        read = ((name, read_template(written)) for name, written in rows)
+        return {name: Template(fixed, tuple(Slot(kind, 0, 0.0) for kind in types)) for name, (fixed, types) in read}
+
+    def _template_of(self, clean_id: int) -> str | None:
+        cleans, names = self._templates
+        place = int(np.searchsorted(cleans, clean_id))
+        return names[place] if place < len(cleans) and cleans[place] == clean_id else None
 
     @cached_property
     def _campaigns(self) -> dict[str, str]:

@@ -70,6 +70,10 @@ def test_a_template_is_found_with_its_slots_and_their_values(parts: tuple[Path, 
         assert (family["kind"], family["n_texts"], family["n_templates"]) == ("template", 30, 1)
         hit = store.search(FRAME.format("modern bread", 4), k=1).hits[0]
         assert hit.template_id == template["template_id"]
+        asked = FRAME.format(
+            "the deeper causes of the decline of the Hanseatic league in the sixteenth century " * 4, 9
+        )
+        assert store.search(asked, k=1).hits[0].kind == "template"
 
 
 def test_what_comes_later_joins_and_nothing_is_renamed(parts: tuple[Path, Path], tmp_path: Path):
