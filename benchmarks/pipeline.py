@@ -11,7 +11,7 @@ Simulates a log of each size (20 prompts an account, 45 days), scans it in a pro
 * recall@10 of those same queries against exact search;
 * `scan` again with nothing new, and with one more day, beside that day in a store of its own.
 
-Sizes that are in the results file already are skipped, so that a stopped run goes on where it was; --fresh measures again.
+--search-only repeats the part about search on the stores of an earlier run. Sizes that are in the results file already are skipped, so that a stopped run goes on where it was; --fresh measures again.
 """
 
 from __future__ import annotations
@@ -48,9 +48,21 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--work", type=Path, default=Path("benchmarks/work"))
     parser.add_argument("--fresh", action="store_true", help="measure sizes again that have results")
+    parser.add_argument(
+        "--search-only", action="store_true", help="measure search again on the stores an earlier run left"
+    )
     parser.add_argument("--name", default="pipeline", help="name of the results file")
     options = parser.parse_args()
     results = machine.load(options.name)
+    if options.search_only:
+        for size in options.sizes:
+            folder = options.work / str(size)
+            results[str(size)] |= {
+                "search": search(folder / "store", folder / "queries"),
+                "search_machine": machine.facts(),
+            }
+        machine.store(options.name, results)
+        options.sizes = []
     for size in options.sizes:
         if str(size) in results and not options.fresh:
             print(f"{size:,} prompts: measured before", file=sys.stderr)
