@@ -14,9 +14,10 @@ from rapidfuzz.distance import Indel
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COMPARED = 20_000  # characters of a text that are compared with the query to explain a hit
+COMPARED = 8_000  # characters of a text that are compared with the query to explain a hit
 EDIT = 0.8  # Indel similarity of characters from which on two texts are edits of each other
 CONTAINS = 90.0  # partial ratio, in per cent, from which on one text contains the other
+LONG = 320  # characters of the shorter text beyond which fingerprints alone say what contains what: aligning costs too much
 PASSAGE = 30  # characters a passage must have to be contained in more than a coincidence
 
 
@@ -129,7 +130,7 @@ def explain(query: str, found: str, share: float = 0.0) -> Kind:
     """Name the strongest relation between a query and a found text.
 
     Args:
-        query: clean form of the query; of more than 20,000 characters the first 20,000 are compared.
+        query: clean form of the query; of more than 8,000 characters the first 8,000 are compared.
         found: clean form of the found text; likewise.
         share: of the query's fingerprints that the found text has, 0..1; looks through disguises.
     """
@@ -140,7 +141,7 @@ def explain(query: str, found: str, share: float = 0.0) -> Kind:
         return Kind.EDIT
     if share * 100 >= CONTAINS:
         return Kind.CONTAINS
-    if min(len(a), len(b)) >= PASSAGE and fuzz.partial_ratio(a, b, score_cutoff=CONTAINS) >= CONTAINS:
+    if PASSAGE <= min(len(a), len(b)) <= LONG and fuzz.partial_ratio(a, b, score_cutoff=CONTAINS) >= CONTAINS:
         return Kind.CONTAINS
     return Kind.SIMILAR
 
