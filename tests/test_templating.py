@@ -100,3 +100,9 @@ def test_slot_syntax_in_a_prompt_is_not_a_slot(tmp_path: Path):
         (template,) = store.list_rows("templates").to_pylist()
     assert "{{slot_1:number}}" in template["template"]
     assert template["n_slots"] == 1
+
+
+def test_a_run_records_the_encoder_that_was_used(parts: tuple[Path, Path], tmp_path: Path):
+    promptscan.scan(str(parts[0]), store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        assert store.sql("select config ->> 'encoder' as encoder from runs")["encoder"].to_pylist() == ["static"]

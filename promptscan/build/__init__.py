@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -148,6 +148,8 @@ def commit(writer: Writer, settings: Settings, run: Run) -> BuildReport:
     if not writer.changed:
         return BuildReport(writer.manifest.generation, False, run.stages, run.seconds)
     n_prompts = _rows(writer, "prompts", "n_prompts")
+    if writer.manifest.encoder is not None:
+        settings = replace(settings, encoder=writer.manifest.encoder.name)  # what `auto` came to
     record = run.record(settings, n_prompts, writer.manifest.measured)
     manifest = writer.commit(record, versions())
     for leftover in writer.work.iterdir():
