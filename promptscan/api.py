@@ -18,7 +18,7 @@ from promptscan.types import Progress, silent
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from promptscan.build import BuildReport
+    from promptscan.build import BuildReport, Run
     from promptscan.hits import SearchResult
     from promptscan.ingest import AccountsReport, IngestReport
     from promptscan.search import Searcher
@@ -112,8 +112,7 @@ class Store:
         if self._searcher is None:
             from promptscan.search import Searcher
 
-            device = None if self._settings.device == "auto" else self._settings.device
-            self._searcher = Searcher(self._generation, device, self._settings.memory_limit)
+            self._searcher = Searcher(self._generation, self._settings.torch_device, self._settings.memory_limit)
         return self._searcher
 
     def families(self, **options: Any) -> pa.Table:
@@ -230,24 +229,40 @@ def scan(
         PromptscanError: see `promptscan.errors`; the store is as it was before.
     """
     from promptscan.build import Run, build
-    from promptscan.ingest import ingest, ingest_accounts
 
     settings = settings or Configured.load({"store": store}).settings
     listed = [str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths]
     run = Run.start(command)
     with writing(settings) as writer:
-        with run.stage("ingest"):
-            known = ingest_accounts(writer, str(accounts)) if accounts is not None else None
-            report = ingest(
-                writer,
-                listed,
-                mapping=mapping,
-                max_chars=settings.max_chars,
-                max_bad_rows=settings.max_bad_rows,
-                progress=progress,
-            )
-            run.note("ingest", report)
+        report, known = read_in(writer, settings, run, listed, accounts=accounts, mapping=mapping, progress=progress)
         return ScanReport(report, build(writer, settings, run, progress=progress), known)
+
+
+def read_in(
+    writer: Any,
+    settings: Settings,
+    run: Run,
+    paths: Sequence[str],
+    *,
+    accounts: str | Path | None,
+    mapping: Sequence[str],
+    progress: Progress,
+) -> tuple[IngestReport, AccountsReport | None]:
+    """Ingest files, and an accounts file if there is one, into a draft; timed and noted as the run's `ingest`."""
+    from promptscan.ingest import ingest, ingest_accounts
+
+    with run.stage("ingest"):
+        known = ingest_accounts(writer, str(accounts)) if accounts is not None else None
+        report = ingest(
+            writer,
+            paths,
+            mapping=mapping,
+            max_chars=settings.max_chars,
+            max_bad_rows=settings.max_bad_rows,
+            progress=progress,
+        )
+        run.note("ingest", report)
+    return report, known
 
 
 @contextmanager

@@ -48,6 +48,11 @@ class Settings:
     threads: int = 0
     keep_generations: int = 3
 
+    @property
+    def torch_device(self) -> str | None:
+        """The device to load an encoder on; None leaves the choice to it."""
+        return None if self.device == AUTO else self.device
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:

@@ -72,7 +72,7 @@ def _encoder(settings: Settings) -> Finding:
     try:
         encoder = load_encoder(
             DEFAULT_ENCODER if settings.encoder == AUTO else settings.encoder,
-            device=None if settings.device == "auto" else settings.device,
+            device=settings.torch_device,
         )
     except PromptscanError as error:
         return Finding("encoder", False, str(error))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from promptscan.errors import BadDataError, UsageError
-from promptscan.sql import one, script
+from promptscan.sql import one, script, statements
 
 if TYPE_CHECKING:
     from promptscan.api import Store
@@ -93,9 +93,8 @@ def evaluate(store: Store, truth: Path) -> Evaluation:
         if not found:
             raise BadDataError(f"{truth} shares no prompt_id with the store; ingest the log it belongs to first")
         con.execute("SET VARIABLE majority = ?", [MAJORITY])
-        for statement in (part.strip() for part in script("evaluate").split(";")):
-            if statement:
-                con.execute(statement)
+        for statement in statements(script("evaluate")):
+            con.execute(statement)
         scores = con.execute("FROM campaign_scores ORDER BY campaign_id").fetchall()
         benign, inside, clustered = one(con, "FROM benign_scores")
         ari = _ari(con)

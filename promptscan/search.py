@@ -122,18 +122,16 @@ class Searcher:
         Raises:
             UsageError: no prompt has this id.
         """
-        with self._turn:
-            row = first(
-                self.con,
-                "SELECT clean_id, clean FROM base_prompts JOIN base_text_cleans USING (text_id) JOIN base_cleans USING (clean_id) "
-                "WHERE prompt_id = ? LIMIT 1",
-                [prompt_id],
-            )
-        if row is None:
+        found = self._stored(
+            "SELECT clean_id, clean FROM base_prompts JOIN base_text_cleans USING (text_id) JOIN base_cleans USING (clean_id) "
+            "WHERE prompt_id = ? LIMIT 1",
+            prompt_id,
+        )
+        if found is None:
             raise UsageError(
                 f'no prompt has the id {prompt_id!r}; `promptscan sql "select prompt_id from prompts"` lists them'
             )
-        return self.search_vectors(self._own_vectors([row[0]]), row[1], {"id": prompt_id}, **options)
+        return self.search_vectors(*found, {"id": prompt_id}, **options)
 
     def by_family(self, family_id: str, **options: Any) -> SearchResult:
         """Search with the exemplar of a family.
@@ -141,16 +139,20 @@ class Searcher:
         Raises:
             UsageError: no family has this id.
         """
-        with self._turn:
-            row = first(
-                self.con,
-                "SELECT clean_id, clean FROM base_family_names f JOIN base_text_cleans c ON c.text_id = f.exemplar_text_id "
-                "JOIN base_cleans USING (clean_id) WHERE family_id = ?",
-                [family_id],
-            )
-        if row is None:
+        found = self._stored(
+            "SELECT clean_id, clean FROM base_family_names f JOIN base_text_cleans c ON c.text_id = f.exemplar_text_id "
+            "JOIN base_cleans USING (clean_id) WHERE family_id = ?",
+            family_id,
+        )
+        if found is None:
             raise UsageError(f"no family has the id {family_id!r}; `promptscan families` lists them")
-        return self.search_vectors(self._own_vectors([row[0]]), row[1], {"family": family_id}, **options)
+        return self.search_vectors(*found, {"family": family_id}, **options)
+
+    def _stored(self, query: str, key: str) -> tuple[Float32, str] | None:
+        """Return vector and clean form of the text that a query finds by its key."""
+        with self._turn:
+            row = first(self.con, query, [key])
+        return None if row is None else (self._own_vectors([row[0]]), row[1])
 
     def search_vectors(
         self,

@@ -126,8 +126,7 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
         from promptscan.build.embedding import embed
 
         with run.stage("embed"):
-            device = None if settings.device == AUTO else settings.device
-            run.note("embed", embed(writer, encoder, device, progress=progress))
+            run.note("embed", embed(writer, encoder, settings.torch_device, progress=progress))
     _index(writer, settings, run)
     if _rows(writer, "vectors", "n") > _rows(writer, "graph", "n"):
         from promptscan.build.graph import extend

@@ -78,23 +78,13 @@ def ingest_command(
 
     Bad rows are quarantined with a reason; `promptscan sql "from quarantine"` lists them.
     """
-    from promptscan.api import writing
+    from promptscan.api import read_in, writing
     from promptscan.build import Run, commit
-    from promptscan.ingest import ingest, ingest_accounts
 
     settings = configured(ctx, **flags).settings
     run = Run.start("ingest")
-    with stage_bars() as progress, writing(settings) as writer, run.stage("ingest"):
-        known = ingest_accounts(writer, accounts) if accounts else None
-        report = ingest(
-            writer,
-            paths,
-            mapping=mapping,
-            max_chars=settings.max_chars,
-            max_bad_rows=settings.max_bad_rows,
-            progress=progress,
-        )
-        run.note("ingest", report)
+    with stage_bars() as progress, writing(settings) as writer:
+        report, known = read_in(writer, settings, run, paths, accounts=accounts, mapping=mapping, progress=progress)
         built = commit(writer, settings, run)
     say_accounts(known)
     say_ingest(report, run.seconds.get("ingest", 0.0))

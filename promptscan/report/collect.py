@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from itertools import groupby, islice
 from typing import Any
 
@@ -28,6 +27,7 @@ from promptscan.report.document import (
     StoreFacts,
     utc,
 )
+from promptscan.sql import script
 
 MAX_EXEMPLAR = 4_000
 """Characters of an exemplar or template that a report holds."""
@@ -80,9 +80,8 @@ def collect(
 
 def _query(con: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> list[Row]:
     """Run one named statement and return its rows; times become UTC."""
-    statement = files("promptscan").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
     try:
-        cursor = con.execute(statement, parameters or None)
+        cursor = con.execute(script(name), parameters or None)
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         reason = str(error).partition("\n")[0]
         raise StoreError(f"the store's catalog lacks what {name} reads ({reason}); run `promptscan build`") from error
