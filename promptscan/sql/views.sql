@@ -41,12 +41,21 @@ JOIN base_text_cleans c USING (clean_id)
 JOIN base_prompts p USING (text_id)
 GROUP BY g.duplicate_id, g.medoid_clean_id;
 
+CREATE VIEW edges AS
+SELECT
+  a.text_id AS text_id, b.text_id AS other_text_id,
+  ['copy', 'edit', 'contain', 'template', 'reword', 'translate'][e.kind + 1] AS kind, e.score
+FROM base_edges e
+JOIN base_cleans a ON a.clean_id = e.clean_a
+JOIN base_cleans b ON b.clean_id = e.clean_b;
+
 CREATE VIEW templates AS
 SELECT
   f.template_id, f.template, f.n_slots,
   count(DISTINCT c.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
-  any_value(f.compression) AS compression
+  any_value(f.compression) AS compression, any_value(n.parent_id) AS parent_id
 FROM base_template_forms f
+LEFT JOIN base_template_parents n USING (template_id)
 JOIN base_template_members t USING (template_id)
 JOIN base_text_cleans c USING (clean_id)
 JOIN base_prompts p USING (text_id)

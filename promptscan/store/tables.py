@@ -52,6 +52,7 @@ TABLES: dict[str, Table] = {
     "cleans": Table("cleans", {"clean_id": "BIGINT", "digest": "UUID", "clean": "VARCHAR", "text_id": "BIGINT"}),
     "text_cleans": Table("cleans", {"text_id": "BIGINT", "clean_id": "BIGINT", "obfuscation": "DOUBLE"}),
     "chunks": Table("vectors", {"clean_id": "BIGINT", "chunk": "BIGINT", "start_char": "BIGINT", "end_char": "BIGINT"}),
+    "edges": Table("edges", {"clean_a": "BIGINT", "clean_b": "BIGINT", "kind": "UTINYINT", "score": "FLOAT"}),
     "duplicate_members": Table("duplicates", {"clean_id": "BIGINT", "duplicate_id": "BIGINT", "score": "DOUBLE"}),
     "duplicate_groups": Table(
         "duplicates", {"duplicate_id": "BIGINT", "medoid_clean_id": "BIGINT", "worst_score": "DOUBLE"}
@@ -60,6 +61,7 @@ TABLES: dict[str, Table] = {
         "templates", {"template_id": "VARCHAR", "template": "VARCHAR", "n_slots": "INTEGER", "compression": "DOUBLE"}
     ),
     "template_members": Table("templates", {"clean_id": "BIGINT", "template_id": "VARCHAR"}),
+    "template_parents": Table("nesting", {"template_id": "VARCHAR", "parent_id": "VARCHAR"}),
     "slot_types": Table("templates", {"template_id": "VARCHAR", "slot": "INTEGER", "type": "VARCHAR"}),
     "slot_fills": Table(
         "templates", {"template_id": "VARCHAR", "slot": "INTEGER", "clean_id": "BIGINT", "value": "VARCHAR"}
