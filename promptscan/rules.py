@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from promptscan.store import Manifest
 
 INPUTS = ("graph", "prompts", "cleans", "templates")
-TEMPLATE_INPUTS = ("cleans", "fingerprints", "graph")
+EDGE_INPUTS = ("cleans", "fingerprints", "graph")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,13 @@ def family_key(manifest: Manifest, rules: FamilyRules) -> str:
     return hashlib.sha256(json.dumps(["families", names, astuple(rules)]).encode()).hexdigest()
 
 
+def edge_key(manifest: Manifest) -> str:
+    """Digest what edges are made from."""
+    names = [segment.name for segment in manifest.segments if segment.kind in EDGE_INPUTS]
+    return hashlib.sha256(json.dumps(["edges", names]).encode()).hexdigest()
+
+
 def template_key(manifest: Manifest) -> str:
     """Digest what duplicates and templates are made from."""
-    names = [segment.name for segment in manifest.segments if segment.kind in TEMPLATE_INPUTS]
+    names = [segment.name for segment in manifest.of_kind("edges")]
     return hashlib.sha256(json.dumps(["templates", names]).encode()).hexdigest()

@@ -133,6 +133,7 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
 
         with run.stage("neighbours"):
             run.note("neighbours", extend(writer, progress=progress))
+    _compare(writer, run, progress)
     _templates(writer, run, progress)
     _families(writer, settings, run)
     from promptscan.accounts import join_accounts
@@ -190,11 +191,23 @@ def _index(writer: Writer, settings: Settings, run: Run) -> None:
             run.note("index", index(writer, settings.recall_target))
 
 
+def _compare(writer: Writer, run: Run, progress: Progress) -> None:
+    from promptscan.rules import edge_key
+
+    current = writer.manifest.of_kind("edges")
+    if not writer.manifest.of_kind("graph") or (current and current[-1].meta["key"] == edge_key(writer.manifest)):
+        return
+    from promptscan.build.comparing import compare
+
+    with run.stage("compare"):
+        run.note("compare", compare(writer, progress=progress))
+
+
 def _templates(writer: Writer, run: Run, progress: Progress) -> None:
     from promptscan.rules import template_key
 
     current = writer.manifest.of_kind("templates")
-    if not writer.manifest.of_kind("graph") or (current and current[-1].meta["key"] == template_key(writer.manifest)):
+    if not writer.manifest.of_kind("edges") or (current and current[-1].meta["key"] == template_key(writer.manifest)):
         return
     from promptscan.build.templating import find_templates
 

@@ -6,8 +6,9 @@ Nothing old is rewritten: each build appends the groups and templates it found a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -15,9 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from promptscan.build.graph import load_graph
+from promptscan.build.comparing import clean_texts, stored_edges
 from promptscan.build.grouped import save_duplicates, save_templates
-from promptscan.candidates import load_postings, propose
 from promptscan.groups import Groups, duplicate_groups
 from promptscan.rules import template_key
 from promptscan.skeleton import find_template
@@ -26,7 +26,7 @@ from promptscan.sql import arrow
 from promptscan.store import Writer
 from promptscan.templates import Template, match, read_template, slot_values
 from promptscan.types import Progress
-from promptscan.verify import Edges, Relation, shared_wording, similarity, verify_pairs
+from promptscan.verify import Edges, Relation, shared_wording, similarity
 
 DUPLICATE = 0.8  # Indel similarity of characters that makes two texts duplicates
 SAME_FRAME = (
@@ -41,9 +41,8 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TemplatesReport:
-    """What was compared and found: pairs; new duplicate groups and texts in groups; new templates and texts in templates."""
+    """What was found: new duplicate groups and texts in groups; new templates and texts in templates."""
 
-    pairs: int = 0
     groups: int = 0
     duplicates: int = 0
     templates: int = 0
@@ -52,13 +51,13 @@ class TemplatesReport:
 
 @dataclass(slots=True)
 class _Local:
-    """The texts that candidate pairs speak of, numbered from 0, and what is known of them.
+    """The texts that edges speak of, numbered from 0, and what is known of them.
 
     Attributes:
         cleans: clean id of each. int64 (m,), sorted.
         texts: their clean texts.
         group, template: known duplicate group and template number of each, -1 for none. int64 (m,).
-        edges: verified candidate pairs, in local numbers.
+        edges: in local numbers.
     """
 
     cleans: Int64
@@ -88,42 +87,42 @@ class Found:
 def find_templates(writer: Writer, *, progress: Progress) -> TemplatesReport:
     """Find duplicates and templates among the draft's new clean texts and what they are like, and append them."""
     done = sum(int(segment.meta["n"]) for segment in writer.manifest.of_kind("templates"))
-    n = sum(int(segment.meta["n_cleans"]) for segment in writer.manifest.of_kind("cleans"))
+    n = sum(int(segment.meta["n"]) for segment in writer.manifest.of_kind("edges"))
     found = Found()
     with writer.connect() as con:
-        pairs = propose(load_postings(writer), load_graph(writer), done)
-        progress("templates", 0, len(pairs))
-        if len(pairs):
-            local = _local(con, pairs)
-            progress("templates", len(pairs), len(pairs))
-            _join_groups(con, local, found)
-            _new_groups(local, found)
-            _join_templates(con, local, found)
-            _new_templates(local, found)
+        edges = stored_edges(con, done)
+        if len(edges.a):
+            local = _local(con, edges)
+            steps: tuple[Callable[[], None], ...] = (
+                partial(_join_groups, con, local, found),
+                partial(_new_groups, local, found),
+                partial(_join_templates, con, local, found),
+                partial(_new_templates, local, found),
+            )
+            for number, step in enumerate(steps):
+                progress("templates", number, len(steps))
+                step()
+            progress("templates", len(steps), len(steps))
         meta: dict[str, Any] = {"n": n - done, "key": template_key(writer.manifest)}
         save_duplicates(writer, con, found, meta)
         save_templates(writer, con, found, meta)
-    return TemplatesReport(len(pairs), len(found.groups), len(found.members), len(found.templates), len(found.values))
+    return TemplatesReport(len(found.groups), len(found.members), len(found.templates), len(found.values))
 
 
-def _local(con: duckdb.DuckDBPyConnection, pairs: Int64) -> _Local:
-    """Fetch and compare the texts of the pairs."""
-    cleans, numbers = np.unique(pairs, return_inverse=True)
-    numbers = numbers.reshape(pairs.shape).astype(np.int64)
+def _local(con: duckdb.DuckDBPyConnection, edges: Edges) -> _Local:
+    """Fetch the texts of edges, and what is known of them."""
+    cleans, numbers = np.unique(np.stack([edges.a, edges.b]), return_inverse=True)
+    a, b = numbers.reshape(2, -1).astype(np.int64)
     con.register("wanted", pa.table({"clean_id": cleans}))
     rows = arrow(
         con,
-        "SELECT w.clean_id, k.clean, coalesce(d.duplicate_id, -1) AS duplicate_id, "
-        "coalesce(CAST(t.template_id[3:] AS BIGINT), -1) AS template "
-        "FROM wanted w JOIN base_cleans k USING (clean_id) "
-        "LEFT JOIN base_duplicate_members d USING (clean_id) LEFT JOIN base_template_members t USING (clean_id) "
+        "SELECT coalesce(d.duplicate_id, -1) AS duplicate_id, coalesce(CAST(t.template_id[3:] AS BIGINT), -1) AS template "
+        "FROM wanted w LEFT JOIN base_duplicate_members d USING (clean_id) LEFT JOIN base_template_members t USING (clean_id) "
         "ORDER BY w.clean_id",
     )
     con.unregister("wanted")
-    texts = rows["clean"].to_pylist()
     known = [np.asarray(rows[name].to_numpy(), dtype=np.int64).copy() for name in ("duplicate_id", "template")]
-    edges = verify_pairs(texts, np.ascontiguousarray(numbers[:, 0]), np.ascontiguousarray(numbers[:, 1]))
-    return _Local(cleans.astype(np.int64), texts, known[0], known[1], edges)
+    return _Local(cleans, clean_texts(con, cleans), known[0], known[1], Edges(a, b, edges.kind, edges.score))
 
 
 def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:

@@ -189,7 +189,8 @@ def say_build(report: BuildReport) -> None:
         "embed": "{texts:,} texts, {chunks:,} windows of long texts",
         "index": "{rows:,} vectors, {recipe}, recall@10 {recall:.3f}",
         "neighbours": "{texts:,} texts joined, {intersection:.3f} of the true neighbours",
-        "templates": "{templates:,} new templates, {templated:,} texts in templates, {groups:,} new duplicate groups, {pairs:,} pairs compared",
+        "compare": "{pairs:,} pairs compared, {related:,} related",
+        "templates": "{templates:,} new templates, {templated:,} texts in templates, {groups:,} new duplicate groups",
         "families": "{families:,} families ({born:,} new), {clustered:,} texts in them, {noise:,} in none",
         "accounts": "{accounts:,} accounts, {pairs:,} family-account pairs",
     }
