@@ -56,6 +56,7 @@ class Relation(IntEnum):
     CONTAIN = 2  # score: partial similarity of words of the shorter in the longer
     TEMPLATE = 3  # score: share of the words of the shorter in passages of both
     REWORD = 4  # nothing above; the proposer's word only. Score: Indel similarity of words
+    TRANSLATE = 5  # a reword across scripts, which `promptscan.rewords` tells apart. Score: cosine
 
 
 @dataclass(frozen=True, slots=True)
