@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -218,7 +218,7 @@ def scan(
 
     Args:
         paths: files, globs, folders, URLs.
-        store: folder of the store; the configured one when None.
+        store: folder of the store; that of the settings when None.
         accounts: an accounts file.
         mapping: `field=column` pairs.
         progress: called as stages advance.
@@ -230,7 +230,10 @@ def scan(
     """
     from promptscan.build import Run, build
 
-    settings = settings or Configured.load({"store": store}).settings
+    if settings is None:
+        settings = Configured.load({"store": store}).settings
+    elif store is not None:
+        settings = replace(settings, store=Path(store))
     listed = [str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths]
     run = Run.start(command)
     with writing(settings) as writer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,20 +17,6 @@ BUCKET = 4  # texts of one fingerprint that are all compared with all; more are 
 Int64 = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Pairs of clean texts worth comparing, a < b, sorted by (a, b), each once.
-
-    Attributes:
-        a, b: clean ids. int64 (p,).
-        cosine: of those that the neighbour graph proposed, -1..1, NaN for the others. float32 (p,).
-    """
-
-    a: Int64
-    b: Int64
-    cosine: NDArray[np.float32]
-
-
 def load_postings(files: Files) -> list[Postings]:
     """Map the inverted fingerprint index of every segment; nothing is read yet."""
     return [
@@ -46,7 +30,7 @@ def load_postings(files: Files) -> list[Postings]:
     ]
 
 
-def propose(postings: list[Postings], graph: Graph, first_new: int) -> Candidates:
+def propose(postings: list[Postings], graph: Graph, first_new: int) -> Int64:
     """Propose pairs.
 
     Args:
@@ -55,8 +39,8 @@ def propose(postings: list[Postings], graph: Graph, first_new: int) -> Candidate
         first_new: clean id of the first new text; older ones were compared with each other before.
 
     Returns:
-        Pairs of which b is new. Of a fingerprint's old texts only the first few are proposed, which is enough to meet their
-        group; the cost follows the new texts and the fingerprints they share.
+        int64 (p, 2), a < b, b new; sorted, each once. Of a fingerprint's old texts only the first few are proposed, which is
+        enough to meet their group; the cost follows the new texts and the fingerprints they share.
     """
     fresh = [_texts_from(one, first_new) for one in postings]
     hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *(found.hashes for found in fresh)]))
@@ -71,12 +55,8 @@ def propose(postings: list[Postings], graph: Graph, first_new: int) -> Candidate
     source, column = np.nonzero(graph.distances[:, :NEAREST] <= NEAR)
     target = graph.neighbours[source, column].astype(np.int64)
     near = np.stack([np.minimum(source, target), np.maximum(source, target)], axis=1)
-    cosine = (1 - graph.distances[source, column].astype(np.float64) ** 2 / 2).astype(np.float32)
-    pairs = np.concatenate([near, np.stack([lexical.a, lexical.b], axis=1)])
-    cosine = np.concatenate([cosine, np.full(len(lexical.a), np.nan, np.float32)])
-    new = pairs[:, 1] >= first_new
-    pairs, first = np.unique(pairs[new], axis=0, return_index=True)  # the graph's come first, with their cosine
-    return Candidates(pairs[:, 0], pairs[:, 1], cosine[new][first])
+    pairs = np.concatenate([np.stack([lexical.a, lexical.b], axis=1), near])
+    return np.unique(pairs[pairs[:, 1] >= first_new], axis=0)
 
 
 def _texts_from(postings: Postings, first: int) -> Fingerprints:

@@ -30,6 +30,7 @@ class Settings:
         min_samples: neighbours that make a text dense (HDBSCAN's min_samples), at most 16.
         min_copies: prompts, and a quarter as many accounts, that make one repeated text a family by itself.
         recall_target: recall@10 against exact search to which the index is tuned.
+        false_positive_rate: share of unrelated pairs of texts that may pass for related; duplicates and templates are held to it.
         memory_limit: DuckDB's, with unit.
         threads: DuckDB's; 0 for all cores.
         keep_generations: older ones are pruned after a commit.
@@ -44,6 +45,7 @@ class Settings:
     min_samples: int = 5
     min_copies: int = 20
     recall_target: float = 0.97
+    false_positive_rate: float = 1e-4
     memory_limit: str = "4GB"
     threads: int = 0
     keep_generations: int = 3
@@ -126,6 +128,7 @@ def _checked(settings: Settings, origins: Mapping[str, str]) -> Settings:
         "min_samples": (1, 16),
         "min_copies": (2, 1e12),
         "recall_target": (0.5, 1),
+        "false_positive_rate": (1e-6, 0.1),
         "threads": (0, 4096),
         "keep_generations": (1, 1e6),
     }

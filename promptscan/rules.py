@@ -33,7 +33,7 @@ def edge_key(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(["edges", names]).encode()).hexdigest()
 
 
-def template_key(manifest: Manifest) -> str:
-    """Digest what duplicates and templates are made from."""
+def template_key(manifest: Manifest, rate: float) -> str:
+    """Digest what duplicates and templates are made from; `rate` is the false-positive rate of their thresholds."""
     names = [segment.name for segment in manifest.of_kind("edges")]
-    return hashlib.sha256(json.dumps(["templates", names]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(["templates", names, rate]).encode()).hexdigest()

@@ -93,6 +93,14 @@ class Vectors:
             out[where] = widen(self._parts[i][rows[where] - self._starts[i]])
         return _normalise(out)
 
+    def cosines(self, a: Int64, b: Int64, *, rows_per_block: int = 16_384) -> Float32:
+        """Return the cosine of each pair of rows, -1..1, 0 with a zero row. a, b: int (p,); float32 (p,)."""
+        out = np.empty(len(a), dtype=np.float32)
+        for start in range(0, len(a), rows_per_block):
+            part = slice(start, start + rows_per_block)
+            np.einsum("ij,ij->i", self.take(a[part]), self.take(b[part]), out=out[part])
+        return out
+
     def range(self, start: int, stop: int) -> Float32:
         """Read the rows start..stop-1 as float32 (stop - start, d), unit norm or zero."""
         start, stop = max(0, start), min(stop, self.n)

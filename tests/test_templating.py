@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import promptscan
+from promptscan.api import writing
+from promptscan.build import BuildReport, Run, build, comparing
+from promptscan.config import Settings
 
 TOPICS = [
     f"{a} {b}"
@@ -106,3 +109,42 @@ def test_a_run_records_the_encoder_that_was_used(parts: tuple[Path, Path], tmp_p
     promptscan.scan(str(parts[0]), store=tmp_path / "s")
     with promptscan.open(tmp_path / "s") as store:
         assert store.sql("select config ->> 'encoder' as encoder from runs")["encoder"].to_pylist() == ["static"]
+
+
+def test_compared_pairs_are_kept_with_what_relates_them(parts: tuple[Path, Path], tmp_path: Path):
+    promptscan.scan([str(part) for part in parts], store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        edges = store.sql("select * from edges").to_pylist()
+        texts = dict(zip(*store.sql("select text_id, text from texts").to_pydict().values(), strict=True))
+        measured = json.loads(store.sql("select measured from runs")["measured"][0].as_py())
+    assert {edge["kind"] for edge in edges} >= {"edit"}
+    assert all(0 <= edge["score"] <= 1 for edge in edges)
+    framed = [edge for edge in edges if edge["kind"] in {"edit", "template"} and edge["score"] > 0.6]
+    assert framed
+    assert all(texts[edge[side]].startswith("Write a") for edge in framed for side in ("text_id", "other_text_id"))
+    assert measured["thresholds"]["edit"] >= 0.8
+
+
+def test_another_rate_makes_groups_and_templates_anew_from_what_was_compared(
+    parts: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    promptscan.scan([str(part) for part in parts], store=tmp_path / "s", settings=Settings(false_positive_rate=0.01))
+    with promptscan.open(tmp_path / "s") as store:
+        before = store.list_rows("templates").to_pylist()
+    monkeypatch.setattr(comparing, "propose", refuse)
+    report = rebuild(tmp_path / "s")
+    assert report.stages["templates"]["templates"] == 1
+    assert report.stages["calibrate"]["false_positive_rate"] == 0.02
+    with promptscan.open(tmp_path / "s") as store:
+        assert store.list_rows("templates").to_pylist() == before
+    assert not rebuild(tmp_path / "s").changed
+
+
+def rebuild(store: Path) -> BuildReport:
+    settings = Settings(store=store, false_positive_rate=0.02)
+    with writing(settings) as writer:
+        return build(writer, settings, Run.start("build"))
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("pairs were proposed again")

@@ -134,7 +134,7 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
         with run.stage("neighbours"):
             run.note("neighbours", extend(writer, progress=progress))
     _compare(writer, run, progress)
-    _templates(writer, run, progress)
+    _templates(writer, settings, run, progress)
     _families(writer, settings, run)
     from promptscan.accounts import join_accounts
 
@@ -203,16 +203,22 @@ def _compare(writer: Writer, run: Run, progress: Progress) -> None:
         run.note("compare", compare(writer, progress=progress))
 
 
-def _templates(writer: Writer, run: Run, progress: Progress) -> None:
+def _templates(writer: Writer, settings: Settings, run: Run, progress: Progress) -> None:
     from promptscan.rules import template_key
 
-    current = writer.manifest.of_kind("templates")
-    if not writer.manifest.of_kind("edges") or (current and current[-1].meta["key"] == template_key(writer.manifest)):
+    current, rate = writer.manifest.of_kind("templates"), settings.false_positive_rate
+    if not writer.manifest.of_kind("edges") or (
+        current and current[-1].meta["key"] == template_key(writer.manifest, rate)
+    ):
         return
+    from promptscan.build.calibrating import keep_calibrated
     from promptscan.build.templating import find_templates
 
+    with run.stage("calibrate"):
+        thresholds = keep_calibrated(writer, rate)
+        run.note("calibrate", thresholds)
     with run.stage("templates"):
-        run.note("templates", find_templates(writer, progress=progress))
+        run.note("templates", find_templates(writer, thresholds, progress=progress))
 
 
 def _families(writer: Writer, settings: Settings, run: Run) -> None:

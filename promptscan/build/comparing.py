@@ -13,24 +13,28 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.build.graph import load_graph
-from promptscan.candidates import Candidates, load_postings, propose
+from promptscan.candidates import load_postings, propose
+from promptscan.rewords import type_rewords
+from promptscan.rows import text_vectors
 from promptscan.rules import edge_key
 from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
 from promptscan.store import Writer
 from promptscan.types import Progress
+from promptscan.vectors import Vectors
 from promptscan.verify import Edges, Relation, verify_pairs
 
 PART = 1 << 20  # pairs compared between two reports of progress
+LOOSE = 0.5  # cosine from which on a pair without shared wording is kept; no calibrated threshold has been lower
 
 Int64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class CompareReport:
-    """How many pairs were compared, how many are related, and how many of them in which way."""
+    """How many pairs were compared, how many of them share wording, and how many edges of each kind were kept."""
 
     pairs: int
-    related: int
+    worded: int
     kinds: dict[str, int]
 
 
@@ -42,32 +46,31 @@ def compare(writer: Writer, *, progress: Progress) -> CompareReport:
     known = writer.find("edges", key)
     if known:
         writer.adopt(known)
-        return CompareReport(int(known.meta["pairs"]), int(known.meta["related"]), known.meta["kinds"])
-    candidates = propose(load_postings(writer), load_graph(writer), done)
+        return CompareReport(int(known.meta["pairs"]), int(known.meta["worded"]), known.meta["kinds"])
+    pairs = propose(load_postings(writer), load_graph(writer), done)
     with writer.connect() as con:
-        edges = _verified(con, candidates, progress)
+        edges = _verified(con, pairs, text_vectors(writer), progress)
         counts = np.bincount(edges.kind, minlength=len(Relation)).tolist()
         kinds = {kind.name.lower(): counts[kind] for kind in Relation}
-        report = CompareReport(len(candidates.a), len(edges.a), kinds)
+        report = CompareReport(len(pairs), sum(counts[: Relation.REWORD]), kinds)
         meta = {"n": n - done, "first": done, "key": key, **asdict(report)}
         with writer.segment("edges", key=key, meta=meta) as directory:
             rows = pa.table({"clean_a": edges.a, "clean_b": edges.b, "kind": edges.kind, "score": edges.score})
             con.register("rows_to_save", rows)
-            copy_parquet(
-                con, "FROM rows_to_save ORDER BY clean_b, clean_a", directory / "edges.parquet", group=LOOKUP_GROUP
-            )
+            query = "FROM rows_to_save ORDER BY clean_b, clean_a"
+            copy_parquet(con, query, directory / "edges.parquet", group=LOOKUP_GROUP)
     return report
 
 
-def stored_edges(con: duckdb.DuckDBPyConnection, first: int) -> Edges:
-    """Read the edges whose newer text has clean id `first` or later; a and b are clean ids, a < b."""
+def stored_edges(con: duckdb.DuckDBPyConnection, first: int = 0) -> Edges:
+    """Read the edges whose newer text has clean id `first` or later; a and b are clean ids, a < b, sorted by (a, b)."""
     rows = con.execute("SELECT clean_a, clean_b, kind, score FROM base_edges WHERE clean_b >= ?", [first]).fetchnumpy()
     order = np.lexsort((rows["clean_b"], rows["clean_a"]))
     return Edges(*(np.asarray(rows[name])[order] for name in ("clean_a", "clean_b", "kind", "score")))
 
 
 def clean_texts(con: duckdb.DuckDBPyConnection, cleans: Int64) -> list[str]:
-    """Return the clean texts of clean ids, in their order."""
+    """Return the clean texts of clean ids, which ascend."""
     con.register("wanted", pa.table({"clean_id": cleans}))
     rows = arrow(con, "SELECT k.clean FROM wanted w JOIN base_cleans k USING (clean_id) ORDER BY w.clean_id")
     con.unregister("wanted")
@@ -75,19 +78,27 @@ def clean_texts(con: duckdb.DuckDBPyConnection, cleans: Int64) -> list[str]:
     return texts
 
 
-def _verified(con: duckdb.DuckDBPyConnection, candidates: Candidates, progress: Progress) -> Edges:
+def _verified(con: duckdb.DuckDBPyConnection, pairs: Int64, vectors: Vectors, progress: Progress) -> Edges:
     """Compare the texts of candidate pairs; leave out what nothing relates."""
-    cleans, numbers = np.unique(np.stack([candidates.a, candidates.b]), return_inverse=True)
-    a, b = numbers.reshape(2, -1).astype(np.int64)
+    cleans, numbers = np.unique(pairs, return_inverse=True)
+    numbers = numbers.reshape(pairs.shape).astype(np.int64)
     texts = clean_texts(con, cleans)
-    kind, score = np.zeros(len(a), np.uint8), np.zeros(len(a), np.float32)
-    progress("compare", 0, len(a))
-    for start in range(0, len(a), PART):
-        part = slice(start, start + PART)
-        edges = verify_pairs(texts, a[part], b[part])
-        kind[part], score[part] = edges.kind, edges.score
-        progress("compare", min(start + PART, len(a)), len(a))
-    reworded = kind == Relation.REWORD
-    score[reworded] = candidates.cosine[reworded]
-    kept = ~np.isnan(score)  # proposed by fingerprints alone, and found to have nothing in common
-    return Edges(candidates.a[kept], candidates.b[kept], kind[kept], score[kept])
+    found = [_none()]
+    progress("compare", 0, len(pairs))
+    for start in range(0, len(pairs), PART):
+        a, b = (np.ascontiguousarray(numbers[start : start + PART, side]) for side in (0, 1))
+        edges = type_rewords(verify_pairs(texts, a, b), texts, lambda x, y: vectors.cosines(cleans[x], cleans[y]))
+        kept = (edges.kind < Relation.REWORD) | (edges.score >= LOOSE)
+        found.append(Edges(cleans[a[kept]], cleans[b[kept]], edges.kind[kept], edges.score[kept]))
+        progress("compare", min(start + PART, len(pairs)), len(pairs))
+    return Edges(
+        np.concatenate([part.a for part in found]),
+        np.concatenate([part.b for part in found]),
+        np.concatenate([part.kind for part in found]),
+        np.concatenate([part.score for part in found]),
+    )
+
+
+def _none() -> Edges:
+    nothing = np.zeros(0, np.int64)
+    return Edges(nothing, nothing, np.zeros(0, np.uint8), np.zeros(0, np.float32))

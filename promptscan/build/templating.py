@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from promptscan.build.comparing import clean_texts, stored_edges
 from promptscan.build.grouped import save_duplicates, save_templates
+from promptscan.calibrate import Thresholds
 from promptscan.groups import Groups, duplicate_groups
 from promptscan.rules import template_key
 from promptscan.skeleton import find_template
@@ -28,10 +29,6 @@ from promptscan.templates import Template, match, read_template, slot_values
 from promptscan.types import Progress
 from promptscan.verify import Edges, Relation, shared_wording, similarity
 
-DUPLICATE = 0.8  # Indel similarity of characters that makes two texts duplicates
-SAME_FRAME = (
-    0.5  # share of the shorter text's words in passages of both that makes two texts candidates for one template
-)
 MEMBERS = 3  # texts a template needs at least
 TRIED = 4  # known templates a new text is matched with at most
 
@@ -58,6 +55,7 @@ class _Local:
         texts: their clean texts.
         group, template: known duplicate group and template number of each, -1 for none. int64 (m,).
         edges: in local numbers.
+        thresholds: scores that relate texts.
     """
 
     cleans: Int64
@@ -65,6 +63,18 @@ class _Local:
     group: Int64
     template: Int64
     edges: Edges
+    thresholds: Thresholds
+
+    def duplicates(self) -> Edges:
+        """Return the edges of copies and light edits."""
+        return self.edges.at_least({Relation.COPY: 1.0, Relation.EDIT: self.thresholds.edit})
+
+    def framed(self) -> Edges:
+        """Return the edges of texts that may be of one template."""
+        frame = self.thresholds.template
+        return self.edges.at_least(
+            {Relation.COPY: 1.0, Relation.EDIT: frame, Relation.CONTAIN: frame, Relation.TEMPLATE: frame}
+        )
 
 
 @dataclass(slots=True)
@@ -84,15 +94,22 @@ class Found:
     values: list[tuple[int, int, list[str]]] = field(default_factory=list)
 
 
-def find_templates(writer: Writer, *, progress: Progress) -> TemplatesReport:
-    """Find duplicates and templates among the draft's new clean texts and what they are like, and append them."""
+def find_templates(writer: Writer, thresholds: Thresholds, *, progress: Progress) -> TemplatesReport:
+    """Find duplicates and templates among the draft's new clean texts and what they are like, and append them.
+
+    All are made again, from the stored edges, if those in the store are of another false-positive rate.
+    """
+    rate = thresholds.false_positive_rate
+    if any(segment.meta["rate"] != rate for segment in writer.manifest.of_kind("templates")):
+        writer.drop("duplicates")
+        writer.drop("templates")
     done = sum(int(segment.meta["n"]) for segment in writer.manifest.of_kind("templates"))
     n = sum(int(segment.meta["n"]) for segment in writer.manifest.of_kind("edges"))
     found = Found()
     with writer.connect() as con:
         edges = stored_edges(con, done)
         if len(edges.a):
-            local = _local(con, edges)
+            local = _local(con, edges, thresholds)
             steps: tuple[Callable[[], None], ...] = (
                 partial(_join_groups, con, local, found),
                 partial(_new_groups, local, found),
@@ -103,13 +120,13 @@ def find_templates(writer: Writer, *, progress: Progress) -> TemplatesReport:
                 progress("templates", number, len(steps))
                 step()
             progress("templates", len(steps), len(steps))
-        meta: dict[str, Any] = {"n": n - done, "key": template_key(writer.manifest)}
+        meta: dict[str, Any] = {"n": n - done, "rate": rate, "key": template_key(writer.manifest, rate)}
         save_duplicates(writer, con, found, meta)
         save_templates(writer, con, found, meta)
     return TemplatesReport(len(found.groups), len(found.members), len(found.templates), len(found.values))
 
 
-def _local(con: duckdb.DuckDBPyConnection, edges: Edges) -> _Local:
+def _local(con: duckdb.DuckDBPyConnection, edges: Edges, thresholds: Thresholds) -> _Local:
     """Fetch the texts of edges, and what is known of them."""
     cleans, numbers = np.unique(np.stack([edges.a, edges.b]), return_inverse=True)
     a, b = numbers.reshape(2, -1).astype(np.int64)
@@ -122,12 +139,13 @@ def _local(con: duckdb.DuckDBPyConnection, edges: Edges) -> _Local:
     )
     con.unregister("wanted")
     known = [np.asarray(rows[name].to_numpy(), dtype=np.int64).copy() for name in ("duplicate_id", "template")]
-    return _Local(cleans, clean_texts(con, cleans), known[0], known[1], Edges(a, b, edges.kind, edges.score))
+    own = Edges(a, b, edges.kind, edges.score)
+    return _Local(cleans, clean_texts(con, cleans), known[0], known[1], own, thresholds)
 
 
 def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:
     """Let texts without a group join that of their most similar duplicate, if they are duplicates of its medoid."""
-    edges = local.edges.at_least({Relation.COPY: 1.0, Relation.EDIT: DUPLICATE})
+    edges = local.duplicates()
     text, other, score = _both_ways(edges)
     asks = (local.group[text] < 0) & (local.group[other] >= 0)
     text, wanted = _best(text[asks], local.group[other[asks]], score[asks])
@@ -143,15 +161,17 @@ def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) ->
     con.unregister("wanted")
     both = [*(local.texts[i] for i in text.tolist()), *(medoid[group] for group in wanted.tolist())]
     near = similarity(both, np.arange(len(text)), len(text) + np.arange(len(text)))
-    kept = near >= DUPLICATE
+    kept = near >= local.thresholds.edit
     local.group[text[kept]] = wanted[kept]
     found.members += zip(local.cleans[text[kept]].tolist(), wanted[kept].tolist(), near[kept].tolist(), strict=True)
 
 
 def _new_groups(local: _Local, found: Found) -> None:
     """Group the texts that no known group took."""
-    edges = _among(local.edges.at_least({Relation.COPY: 1.0, Relation.EDIT: DUPLICATE}), local.group < 0)
-    groups = duplicate_groups(len(local.texts), edges, lambda x, y: similarity(local.texts, x, y), min_score=DUPLICATE)
+    edges = _among(local.duplicates(), local.group < 0)
+    groups = duplicate_groups(
+        len(local.texts), edges, lambda x, y: similarity(local.texts, x, y), min_score=local.thresholds.edit
+    )
     for members, medoid in _members(groups):
         name = int(local.cleans[members[0]])
         near = similarity(local.texts, members, np.full(len(members), medoid))
@@ -162,7 +182,7 @@ def _new_groups(local: _Local, found: Found) -> None:
 
 def _join_templates(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:
     """Match texts without a template to those of the texts they share a frame with, best first."""
-    text, other, score = _both_ways(_framed(local.edges))
+    text, other, score = _both_ways(local.framed())
     asks = (local.template[text] < 0) & (local.template[other] >= 0)
     tried: dict[int, dict[int, float]] = defaultdict(dict)
     for number, template, share in zip(
@@ -197,10 +217,10 @@ def _known_templates(con: duckdb.DuckDBPyConnection, numbers: set[int]) -> dict[
 
 def _new_templates(local: _Local, found: Found) -> None:
     """Find the templates of texts that no known template explains."""
-    edges = _among(_framed(local.edges), local.template < 0)
+    edges = _among(local.framed(), local.template < 0)
 
     frames = duplicate_groups(
-        len(local.texts), edges, lambda x, y: shared_wording(local.texts, x, y), min_score=SAME_FRAME, floor=SAME_FRAME
+        len(local.texts), edges, lambda x, y: shared_wording(local.texts, x, y), min_score=local.thresholds.template
     )
     for members, medoid in _members(frames):
         own = [local.texts[member] for member in members]
@@ -217,13 +237,6 @@ def _new_templates(local: _Local, found: Found) -> None:
         name = int(local.cleans[members[0]])
         found.templates.append((name, replace(template, slots=tuple(slots))))
         found.values += [(int(local.cleans[member]), name, filled) for member, filled in matched]
-
-
-def _framed(edges: Edges) -> Edges:
-    """Keep the edges of texts that may be of one template."""
-    return edges.at_least(
-        {Relation.COPY: 1.0, Relation.EDIT: SAME_FRAME, Relation.CONTAIN: SAME_FRAME, Relation.TEMPLATE: SAME_FRAME}
-    )
 
 
 def _among(edges: Edges, allowed: NDArray[np.bool_]) -> Edges:
