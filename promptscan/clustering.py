@@ -56,11 +56,14 @@ class Clustering:
         probabilities: float32 (n,), 0..1, how near to the core of its cluster a row is; 0 for noise.
         exemplar_indptr: int64 (clusters + 1,).
         exemplar_rows: int32, the densest rows of cluster i at exemplar_indptr[i]..exemplar_indptr[i + 1] - 1; sorted.
+        reach: float32 (n,), chord at which the row's cluster parts from the rest; 0 for noise. A new row that reaches the
+            cluster within it belongs to it.
         tree: the condensed tree the labels were read from.
     """
 
     labels: Int32
     probabilities: Float32
+    reach: Float32
     exemplar_indptr: Int64
     exemplar_rows: Int32
     tree: CondensedTree
@@ -73,6 +76,7 @@ def cluster_graph(
     min_samples: int = MIN_SAMPLES,
     floor: float = FLOOR,
     cap: float | None = CAP,
+    core: Float32 | None = None,
 ) -> Clustering:
     """Find the density clusters of a kNN graph.
 
@@ -84,6 +88,7 @@ def cluster_graph(
         floor: chord, above 0; nearer rows count as this far apart. Without it copies have infinite density.
         cap: chord; reachability beyond it links nothing, and a connected component within it may be a cluster by
             itself. None: no cap, and as in HDBSCAN all rows together are no cluster.
+        core: core distances, float32 (n,), where they are known from a larger graph; otherwise read off this one.
     """
     if min_cluster_size < 2 or not 1 <= min_samples <= graph.k or floor <= 0 or (cap is not None and cap <= floor):
         raise UsageError(
@@ -92,13 +97,15 @@ def cluster_graph(
         )
     if graph.n < 2:
         return _label(_nothing_linked(graph.n, cap), graph.n)
-    source, target, reachability = reachability_edges(graph, min_samples=min_samples, floor=floor)
+    source, target, reachability = reachability_edges(graph, min_samples=min_samples, floor=floor, core=core)
     linked = np.isfinite(reachability) if cap is None else reachability <= cap
     forest = _spanning_forest(graph.n, source[linked], target[linked], reachability[linked])
     return _label(_condense(graph.n, *forest, smallest=min_cluster_size, cap=cap), graph.n)
 
 
-def reachability_edges(graph: Graph, *, min_samples: int, floor: float) -> tuple[Int32, Int32, Float64]:
+def reachability_edges(
+    graph: Graph, *, min_samples: int, floor: float, core: Float32 | None = None
+) -> tuple[Int32, Int32, Float64]:
     """Undirected edges under mutual reachability: source < target int32, distance float64; sorted by (source, target)."""
     source, target, distance = graph.edges()
     pair = np.minimum(source, target).astype(np.int64) * graph.n + np.maximum(source, target)
@@ -106,7 +113,8 @@ def reachability_edges(graph: Graph, *, min_samples: int, floor: float) -> tuple
     pair = pair[order]
     first = np.flatnonzero(np.diff(pair, prepend=-1))
     one_way = order[first[np.diff(first, append=len(pair)) == 1]]  # the target does not know of the source
-    core = _core_distances(graph, source[one_way], target[one_way], distance[one_way], min_samples)
+    if core is None:
+        core = _core_distances(graph, source[one_way], target[one_way], distance[one_way], min_samples)
     a, b = (pair[first] // graph.n).astype(np.int32), (pair[first] % graph.n).astype(np.int32)
     reachability = np.maximum(distance[order[first]], np.maximum(core[a], core[b])).astype(np.float64)
     return a, b, np.maximum(reachability, floor)
@@ -268,12 +276,15 @@ def _label(condensed: _Condensed, n: int) -> Clustering:
     member = labels >= 0
     probabilities = np.zeros(n, dtype=np.float32)
     probabilities[member] = np.minimum(lambdas[member] / deepest[selected[member]], 1)
+    reach = np.zeros(n, dtype=np.float32)
+    with np.errstate(divide="ignore"):  # a cluster of everything without a cap takes in whatever comes
+        reach[member] = 1 / condensed.birth[selected[member]]
     leaf = np.ones(len(chosen) + 1, dtype=bool)
     leaf[condensed.parent] = False
     exemplar = np.flatnonzero(member & leaf[cluster] & (lambdas == np.append(deepest, np.nan)[cluster]))
     exemplar = exemplar[np.argsort(labels[exemplar], kind="stable")]
     indptr = np.searchsorted(labels[exemplar], np.arange(kept.sum() + 1)).astype(np.int64)
-    return Clustering(labels, probabilities, indptr, exemplar.astype(np.int32), _tree(condensed, n))
+    return Clustering(labels, probabilities, reach, indptr, exemplar.astype(np.int32), _tree(condensed, n))
 
 
 def _last_lambda(condensed: _Condensed) -> Float64:

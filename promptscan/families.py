@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from promptscan.clustering import cluster_graph
 from promptscan.graph import Graph
+from promptscan.membership import Membership, find_all, find_new
 from promptscan.registry import Naming, name_families
 from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
 from promptscan.sql import literal
 from promptscan.store import Writer
-from promptscan.union import unite
 from promptscan.vectors import Vectors
 
 EXEMPLARS = 64  # members of a family its exemplar is chosen from
 SAMPLE = 24  # members compared with the exemplar to measure template reuse
 LABEL = 80  # characters
+DOUBLED = 2  # times the texts that were clustered together last
 
 IntArray = NDArray[np.int64]
 
@@ -39,24 +40,62 @@ class FamiliesReport:
     clustered: int = 0
     noise: int = 0
     born: int = 0
+    whole: bool = True  # whether all texts were clustered, or only what no known family took
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """The families of the last build.
+
+    Attributes:
+        names: their ids, by number.
+        membership: of the texts there were then, and of the new ones as noise; its families are numbered like the names.
+        n: texts there were then.
+    """
+
+    names: list[str]
+    membership: Membership
+    n: int
 
 
 def find_families(
-    writer: Writer, graph: Graph, vectors: Vectors, rules: FamilyRules, *, run_id: str, now: str
+    writer: Writer,
+    graph: Graph,
+    vectors: Vectors,
+    rules: FamilyRules,
+    *,
+    run_id: str,
+    now: str,
+    recluster: bool = False,
 ) -> FamiliesReport:
-    """Cluster the draft's graph, name the clusters, and write them as a segment."""
+    """Find the draft's families, name them, and write them as a segment.
+
+    Known families take in what is theirs, and only the rest is clustered; all texts are when `recluster` says so, when the rules
+    are others, and when there are twice as many texts as the last time.
+    """
     with writer.connect() as con:
         weights = con.execute(
             "SELECT clean_id, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts "
             "FROM base_prompts JOIN base_text_cleans USING (text_id) GROUP BY clean_id ORDER BY clean_id"
         ).fetchnumpy()
-        clustering = cluster_graph(graph, min_cluster_size=rules.min_family_size, min_samples=rules.min_samples)
-        templated = _templates(con, graph.n)
-        labels, with_template = unite(clustering.labels.astype(np.int64), templated, rules.min_family_size)
+        former = _former(writer, con, graph.n)
+        templates = _numbered(con, "template_id", "base_template_members", graph.n)
+        basis = _basis(writer, rules)
+        before = writer.manifest.of_kind("families")
+        clustered_n = int(before[0].meta.get("clustered_n", 0)) if before and not recluster else 0
+        whole = not clustered_n or before[0].meta["basis"] != basis or graph.n >= DOUBLED * clustered_n
+        if whole:
+            found, clustered_n = find_all(graph, templates, rules), graph.n
+        else:
+            duplicates = _numbered(con, "duplicate_id", "base_duplicate_members", graph.n)
+            found = find_new(graph, former.membership, templates, duplicates, rules, first_new=former.n)
+        labels, with_template, probability = found.labels, found.with_template, found.probabilities
         copies = _copies(labels, weights, rules.min_copies)
-        labels[copies] = int(labels.max(initial=-1)) + 1 + np.arange(len(copies))
-        former, former_names = _former(con, graph.n)
-        naming = name_families(labels, former, former_names, int(writer.manifest.state.get("next_family", 1)))
+        labels[copies] = found.families + np.arange(len(copies))
+        probability[copies] = 1.0
+        naming = name_families(
+            labels, former.membership.labels[: former.n], former.names, int(writer.manifest.state.get("next_family", 1))
+        )
         exemplars = _exemplars(labels, vectors)
         reuses, texts = _describe(con, labels, exemplars)
         key = family_key(writer.manifest, rules)
@@ -64,8 +103,9 @@ def find_families(
         events = _events(con, naming, run_id, now)
         writer.drop("families")
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
-        with writer.segment("families", key=unique, meta={"families": len(naming.names), "key": key}) as directory:
-            kinds = ["template" if own else "cluster" for own in with_template] + ["copies"] * len(copies)
+        meta = {"families": len(naming.names), "key": key, "clustered_n": clustered_n, "basis": basis}
+        kinds = _kinds(labels, with_template, len(copies))
+        with writer.segment("families", key=unique, meta=meta) as directory:
             _write(
                 con,
                 directory / "family_names.parquet",
@@ -82,8 +122,7 @@ def find_families(
             numbers = np.asarray([int(name[2:]) for name in naming.names], dtype=np.int64)
             own = np.where(labels >= 0, numbers[labels] if len(numbers) else -1, -1)
             np.save(directory / "numbers.npy", own.astype(np.int64), allow_pickle=False)
-            probability = clustering.probabilities.astype(np.float64)
-            probability[copies] = probability[templated >= 0] = 1.0  # the text itself says that it belongs
+            np.save(directory / "reach.npy", found.reach, allow_pickle=False)
             _write(
                 con,
                 directory / "members.parquet",
@@ -95,7 +134,23 @@ def find_families(
             )
             _write(con, directory / "family_events.parquet", events)
     born = sum(event.event == "born" for event in naming.events)
-    return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born)
+    return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole)
+
+
+def _basis(writer: Writer, rules: FamilyRules) -> str:
+    """Digest what makes known families no longer those of the settings when it changes."""
+    rates = sorted({segment.meta["rate"] for segment in writer.manifest.of_kind("templates")})
+    return hashlib.sha256(json.dumps([astuple(rules), rates]).encode()).hexdigest()
+
+
+def _kinds(labels: IntArray, with_template: NDArray[np.bool_], copies: int) -> list[str]:
+    """Name what each family is: with a template, a single text, or a density cluster; the last `copies` are single texts."""
+    sizes = np.bincount(labels[labels >= 0], minlength=len(with_template) + copies)
+    templated = [*with_template.tolist(), *[False] * copies]
+    return [
+        "template" if own else "copies" if size == 1 else "cluster"
+        for own, size in zip(templated, sizes.tolist(), strict=True)
+    ]
 
 
 def _copies(labels: IntArray, weights: dict[str, Any], min_copies: int) -> IntArray:
@@ -105,29 +160,35 @@ def _copies(labels: IntArray, weights: dict[str, Any], min_copies: int) -> IntAr
     return np.asarray(candidates[labels[candidates] < 0], dtype=np.int64)
 
 
-def _former(con: duckdb.DuckDBPyConnection, n: int) -> tuple[IntArray, list[str]]:
-    """Return each clean text's family in the last build, by index into the sorted list of their ids."""
-    names = [
-        row[0]
-        for row in con.execute("SELECT family_id FROM base_family_names ORDER BY family_id[3:]::BIGINT").fetchall()
+def _former(writer: Writer, con: duckdb.DuckDBPyConnection, n: int) -> _Former:
+    """Read the families of the last build."""
+    names = con.execute("SELECT family_id FROM base_family_names ORDER BY family_id[3:]::BIGINT").fetchnumpy()[
+        "family_id"
     ]
-    members = con.execute("SELECT clean_id, family_id FROM base_members").fetchnumpy()
-    former = np.full(n, -1, dtype=np.int64)
-    if names and len(members["clean_id"]):
-        number = {name: index for index, name in enumerate(names)}
-        unique, inverse = np.unique(np.asarray(members["family_id"], dtype=object).astype(str), return_inverse=True)
-        former[members["clean_id"]] = np.asarray([number[name] for name in unique])[inverse]
-    return former, names
+    rows = con.execute("SELECT clean_id, family_id[3:]::BIGINT AS number, probability FROM base_members").fetchnumpy()
+    labels, probabilities = np.full(n, -1, dtype=np.int64), np.zeros(n)
+    numbers = np.asarray([int(name[2:]) for name in names], dtype=np.int64)
+    labels[rows["clean_id"]] = np.searchsorted(numbers, rows["number"])
+    probabilities[rows["clean_id"]] = rows["probability"]
+    reach, known = np.zeros(n, dtype=np.float32), 0
+    for segment in writer.manifest.of_kind("families"):
+        if not segment.has("reach.npy"):  # written before texts were assigned: all are clustered
+            continue
+        before = np.load(writer.verified(segment.file("reach.npy")), allow_pickle=False)
+        known = len(before)
+        reach[:known] = before
+    templated = _numbered(con, "template_id", "base_template_members", n) >= 0
+    with_template = np.zeros(len(names), dtype=bool)
+    with_template[labels[(labels >= 0) & templated]] = True
+    return _Former([str(name) for name in names], Membership(labels, probabilities, reach, with_template), known)
 
 
-def _templates(con: duckdb.DuckDBPyConnection, n: int) -> IntArray:
-    """Return the template of each clean text, numbered from 0, -1 for none."""
-    rows = con.execute(
-        "SELECT clean_id, dense_rank() OVER (ORDER BY template_id) - 1 AS template FROM base_template_members"
-    ).fetchnumpy()
-    templates = np.full(n, -1, dtype=np.int64)
-    templates[np.asarray(rows["clean_id"], dtype=np.int64)] = np.asarray(rows["template"], dtype=np.int64)
-    return templates
+def _numbered(con: duckdb.DuckDBPyConnection, name: str, table: str, n: int) -> IntArray:
+    """Return which group of a table each clean text is in, numbered from 0, -1 for none."""
+    rows = con.execute(f"SELECT clean_id, dense_rank() OVER (ORDER BY {name}) - 1 AS number FROM {table}").fetchnumpy()
+    numbers = np.full(n, -1, dtype=np.int64)
+    numbers[np.asarray(rows["clean_id"], dtype=np.int64)] = np.asarray(rows["number"], dtype=np.int64)
+    return numbers
 
 
 def _exemplars(labels: IntArray, vectors: Vectors) -> IntArray:

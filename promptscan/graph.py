@@ -90,6 +90,15 @@ class Graph:
             lay_over(neighbours, distances, delta.reverse_source, delta.reverse_target, delta.reverse_distance)
         return cls(neighbours, distances)
 
+    def among(self, rows: Int64) -> Self:
+        """Return the graph of some rows, sorted, numbered from 0; edges that lead out of them are left out."""
+        local = np.full(self.n + 1, -1, dtype=np.int32)  # the last one is read by -1, no neighbour
+        local[rows] = np.arange(len(rows), dtype=np.int32)
+        neighbours = local[self.neighbours[rows]]
+        distances = np.where(neighbours >= 0, self.distances[rows], np.float32(np.inf))
+        order = np.argsort(neighbours < 0, axis=1, kind="stable")
+        return type(self)(np.take_along_axis(neighbours, order, 1), np.take_along_axis(distances, order, 1))
+
     def edges(self) -> tuple[Int32, Int32, Float32]:
         """Directed edges as (source int32, target int32, distance float32), by source, then (distance, target)."""
         source, column = np.nonzero(self.neighbours >= 0)

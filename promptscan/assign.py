@@ -1,0 +1,130 @@
+"""Assign first: new texts go to the families that are there; the rest waits, and is what has to be clustered.
+
+A text belongs to the family that its template or its duplicates are in, else to that of the text it reaches nearest under mutual
+reachability, if it does so within the distance at which that text's cluster stood by itself in the tree it was read from. That
+is where HDBSCAN would have put it had the tree been known (`approximate_predict`; McInnes, Healy, Astels 2017, JOSS 2:11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptscan.clustering import FLOOR
+from promptscan.graph import Graph
+from promptscan.vectors import Float32, Int64
+
+MAJORITY = 0.5  # share of a group's known texts that a family must hold for the group's other texts to follow
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Families of all texts after assignment, and what is left.
+
+    Attributes:
+        labels: int64 (n,), family of each text, -1 for none.
+        reach: float32 (n,), chord within which others may follow the text into its cluster; 0 for none.
+        probabilities: float32 (n,), 0..1, of the texts assigned now; 0 for the others.
+        waiting: int64 (w,), sorted: new texts without a family, and the older ones without that they lead to.
+    """
+
+    labels: Int64
+    reach: Float32
+    probabilities: Float32
+    waiting: Int64
+
+
+def assign(
+    graph: Graph,
+    labels: Int64,
+    reach: Float32,
+    groups: tuple[Int64, ...],
+    *,
+    first_new: int,
+    min_samples: int,
+    cap: float,
+) -> Assigned:
+    """Assign new texts to known families.
+
+    Args:
+        graph: neighbours of all texts, old and new.
+        labels: int64 (n,), families of the old texts, -1 for none and for new ones.
+        reach: float32 (n,), see `Assigned`.
+        groups: numberings of the texts, int64 (n,) each, -1 for none, whose members belong together: templates, duplicate groups;
+            the first that leads to a family counts.
+        first_new: first new row.
+        min_samples: as in `cluster_graph`.
+        cap: chord beyond which nothing is linked.
+
+    Returns:
+        Labels that extend the old ones; no text changes its family.
+    """
+    labels, reach = labels.copy(), reach.copy()
+    probabilities = np.zeros(graph.n, np.float32)
+    for numbers in groups:
+        follows = _followed(numbers, labels)
+        took = np.flatnonzero((labels < 0) & (follows >= 0))
+        labels[took] = follows[took]
+        probabilities[took] = 1.0
+    waiting = _led_to(graph, labels, first_new, cap)
+    core = graph.distances[:, min(min_samples, graph.k) - 1]
+    while len(waiting):
+        joined = _reached(graph, waiting, labels, reach, core)
+        if not len(joined.rows):
+            break
+        labels[joined.rows] = labels[joined.through]
+        reach[joined.rows] = reach[joined.through]
+        probabilities[joined.rows] = np.minimum(1, FLOOR / joined.distance)
+        waiting = waiting[labels[waiting] < 0]
+    return Assigned(labels, reach, probabilities, waiting)
+
+
+def _followed(numbers: Int64, labels: Int64) -> Int64:
+    """Return the family that most known texts of each text's group are in, -1 for none. int64 (n,)."""
+    known = (numbers >= 0) & (labels >= 0)
+    follows = np.full(len(numbers), -1, np.int64)
+    if not known.any():
+        return follows
+    pairs, counts = np.unique(np.stack([numbers[known], labels[known]], axis=1), axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
+    group, first = np.unique(pairs[order, 0], return_index=True)
+    whole = np.bincount(pairs[:, 0], counts)[group]
+    family = np.where(counts[order][first] >= MAJORITY * whole, pairs[order[first], 1], -1)
+    of_group = np.full(int(numbers.max()) + 2, -1, np.int64)  # the last one is read by -1, no group
+    of_group[group] = family
+    follows[:] = of_group[numbers]
+    return follows
+
+
+def _led_to(graph: Graph, labels: Int64, first_new: int, cap: float) -> Int64:
+    """Return the rows without a family that are new, or that rows without a family lead to from a new one."""
+    found = np.zeros(graph.n, bool)
+    front = (first_new + np.flatnonzero(labels[first_new:] < 0)).astype(np.int64)
+    while len(front):
+        found[front] = True
+        near = graph.neighbours[front][graph.distances[front] <= cap]
+        near = np.unique(near[near >= 0]).astype(np.int64)
+        front = near[~found[near] & (labels[near] < 0)]
+    return np.flatnonzero(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Rows that reach a family: through which row, and how far away."""
+
+    rows: Int64
+    through: Int64
+    distance: Float32
+
+
+def _reached(graph: Graph, waiting: Int64, labels: Int64, reach: Float32, core: Float32) -> _Joined:
+    """Return the waiting rows that have a text of a family within that text's reach; nearest, ties to the lowest row."""
+    near, chord = graph.neighbours[waiting].astype(np.int64), graph.distances[waiting]
+    distance = np.maximum(np.maximum(np.maximum(chord, core[near]), core[waiting][:, None]), np.float32(FLOOR))
+    within = (near >= 0) & (labels[near] >= 0) & (distance <= reach[near])
+    distance = np.where(within, distance, np.inf)
+    place = np.lexsort((near, distance), axis=-1)[:, :1]
+    through, best = np.take_along_axis(near, place, 1)[:, 0], np.take_along_axis(distance, place, 1)[:, 0]
+    hit = np.isfinite(best)
+    return _Joined(waiting[hit], through[hit], best[hit].astype(np.float32))

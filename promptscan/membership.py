@@ -1,0 +1,99 @@
+"""Membership: which texts are families, found at once or, with those known, only among what is new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.assign import assign
+from promptscan.clustering import CAP, cluster_graph
+from promptscan.graph import Graph
+from promptscan.rules import FamilyRules
+from promptscan.union import unite
+from promptscan.vectors import Float32, Int64
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Texts and their families.
+
+    Attributes:
+        labels: int64 (n,), family of each clean text from 0 without gaps, -1 for noise.
+        probabilities: float64 (n,), 0..1, how near to the core of its family; 0 for noise.
+        reach: float32 (n,), chord within which a new text that reaches this one is of its cluster; 0 for none.
+        with_template: bool (families,), whether a template is part of it.
+    """
+
+    labels: Int64
+    probabilities: NDArray[np.float64]
+    reach: Float32
+    with_template: NDArray[np.bool_]
+
+    @property
+    def families(self) -> int:
+        """Number of families."""
+        return len(self.with_template)
+
+
+def find_all(graph: Graph, templates: Int64, rules: FamilyRules) -> Membership:
+    """Cluster the whole graph and unite clusters with templates.
+
+    Args:
+        graph: nearest neighbours of the clean texts.
+        templates: int64 (n,), template of each text, -1 for none.
+        rules: what makes a family.
+    """
+    return _found(graph, templates, rules, None)
+
+
+def find_new(
+    graph: Graph, known: Membership, templates: Int64, duplicates: Int64, rules: FamilyRules, *, first_new: int
+) -> Membership:
+    """Assign new texts to known families and cluster the rest; known members stay where they are.
+
+    Args:
+        graph: nearest neighbours of all clean texts.
+        known: as it was, with the new texts as noise.
+        templates: int64 (n,), template of each text, -1 for none.
+        duplicates: int64 (n,), likewise its duplicate group.
+        rules: what makes a family.
+        first_new: first new row; the cost follows the new rows and the noise that they lead to.
+
+    Returns:
+        The known families, in their order, and then new ones.
+    """
+    assigned = assign(
+        graph,
+        known.labels,
+        known.reach,
+        (templates, duplicates),
+        first_new=first_new,
+        min_samples=rules.min_samples,
+        cap=CAP,
+    )
+    rest = assigned.waiting
+    templated = np.flatnonzero((assigned.labels < 0) & (templates >= 0))
+    rest = np.union1d(rest, templated).astype(np.int64)  # members of new templates are families whatever leads to them
+    core = graph.distances[rest, min(rules.min_samples, graph.k, max(graph.n - 1, 1)) - 1]
+    _, own = np.unique(templates[rest], return_inverse=True)
+    own = own.astype(np.int64) - int((templates[rest] < 0).any())  # numbered from 0; -1 stays
+    found = _found(graph.among(rest), own, rules, core)
+    labels, reach = assigned.labels, assigned.reach
+    labels[rest] = np.where(found.labels >= 0, found.labels + known.families, -1)
+    reach[rest] = found.reach
+    probabilities = np.maximum(known.probabilities, assigned.probabilities)
+    probabilities[rest] = found.probabilities
+    with_template = known.with_template.copy()
+    with_template[np.unique(labels[(templates >= 0) & (labels >= 0) & (labels < known.families)])] = True
+    return Membership(labels, probabilities, reach, np.concatenate([with_template, found.with_template]))
+
+
+def _found(graph: Graph, templates: Int64, rules: FamilyRules, core: Float32 | None) -> Membership:
+    clustering = cluster_graph(graph, min_cluster_size=rules.min_family_size, min_samples=rules.min_samples, core=core)
+    labels, with_template = unite(clustering.labels.astype(np.int64), templates, rules.min_family_size)
+    probabilities = clustering.probabilities.astype(np.float64)
+    probabilities[(templates >= 0) & (labels >= 0)] = 1.0  # the text itself says that it belongs
+    probabilities[labels < 0] = 0.0
+    return Membership(labels, probabilities, np.where(labels >= 0, clustering.reach, np.float32(0)), with_template)
