@@ -1,8 +1,9 @@
 """Assign first: new texts go to the families that are there; the rest waits, and is what has to be clustered.
 
 A text belongs to the family that its template or its duplicates are in, else to that of the text it reaches nearest under mutual
-reachability, if it does so within the distance at which that text's cluster stood by itself in the tree it was read from. That
-is where HDBSCAN would have put it had the tree been known (`approximate_predict`; McInnes, Healy, Astels 2017, JOSS 2:11).
+reachability, if that is no farther than that text itself is joined to its cluster. HDBSCAN's `approximate_predict` (McInnes,
+Healy, Astels 2017, JOSS 2:11) allows the distance at which the cluster parts from the rest, which lets a loose cluster
+grow at its fringe with every day; here a follower is in as deep as the one it follows, so no cluster gets looser.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Assigned:
 
     Attributes:
         labels: int64 (n,), family of each text, -1 for none.
-        reach: float32 (n,), chord within which others may follow the text into its cluster; 0 for none.
+        reach: float32 (n,), chord at which the text is joined to its cluster, and within which others follow it; 0 for none.
         probabilities: float32 (n,), 0..1, of the texts assigned now; 0 for the others.
         waiting: int64 (w,), sorted: new texts without a family, and the older ones without that they lead to.
     """
@@ -74,7 +75,7 @@ def assign(
         if not len(joined.rows):
             break
         labels[joined.rows] = labels[joined.through]
-        reach[joined.rows] = reach[joined.through]
+        reach[joined.rows] = joined.distance
         probabilities[joined.rows] = np.minimum(1, FLOOR / joined.distance)
         waiting = waiting[labels[waiting] < 0]
     return Assigned(labels, reach, probabilities, waiting)
@@ -100,12 +101,11 @@ def _followed(numbers: Int64, labels: Int64) -> Int64:
 def _led_to(graph: Graph, labels: Int64, first_new: int, cap: float) -> Int64:
     """Return the rows without a family that are new, or that rows without a family lead to from a new one."""
     found = np.zeros(graph.n, bool)
-    front = (first_new + np.flatnonzero(labels[first_new:] < 0)).astype(np.int64)
+    front = np.arange(graph.n)[first_new:][labels[first_new:] < 0]
     while len(front):
         found[front] = True
-        near = graph.neighbours[front][graph.distances[front] <= cap]
-        near = np.unique(near[near >= 0]).astype(np.int64)
-        front = near[~found[near] & (labels[near] < 0)]
+        near = np.unique(graph.neighbours[front][graph.distances[front] <= cap]).astype(np.int64)
+        front = near[(near >= 0) & ~found[near] & (labels[near] < 0)]
     return np.flatnonzero(found)
 
 

@@ -56,8 +56,7 @@ class Clustering:
         probabilities: float32 (n,), 0..1, how near to the core of its cluster a row is; 0 for noise.
         exemplar_indptr: int64 (clusters + 1,).
         exemplar_rows: int32, the densest rows of cluster i at exemplar_indptr[i]..exemplar_indptr[i + 1] - 1; sorted.
-        reach: float32 (n,), chord at which the row's cluster parts from the rest; 0 for noise. A new row that reaches the
-            cluster within it belongs to it.
+        reach: float32 (n,), chord at which the row is joined to its cluster; 0 for noise.
         tree: the condensed tree the labels were read from.
     """
 
@@ -277,8 +276,7 @@ def _label(condensed: _Condensed, n: int) -> Clustering:
     probabilities = np.zeros(n, dtype=np.float32)
     probabilities[member] = np.minimum(lambdas[member] / deepest[selected[member]], 1)
     reach = np.zeros(n, dtype=np.float32)
-    with np.errstate(divide="ignore"):  # a cluster of everything without a cap takes in whatever comes
-        reach[member] = 1 / condensed.birth[selected[member]]
+    reach[member] = 1 / lambdas[member]
     leaf = np.ones(len(chosen) + 1, dtype=bool)
     leaf[condensed.parent] = False
     exemplar = np.flatnonzero(member & leaf[cluster] & (lambdas == np.append(deepest, np.nan)[cluster]))

@@ -22,7 +22,7 @@ class Membership:
     Attributes:
         labels: int64 (n,), family of each clean text from 0 without gaps, -1 for noise.
         probabilities: float64 (n,), 0..1, how near to the core of its family; 0 for noise.
-        reach: float32 (n,), chord within which a new text that reaches this one is of its cluster; 0 for none.
+        reach: float32 (n,), chord at which the text is joined to its cluster, and within which others follow it; 0 for none.
         with_template: bool (families,), whether a template is part of it.
     """
 
@@ -45,7 +45,7 @@ def find_all(graph: Graph, templates: Int64, rules: FamilyRules) -> Membership:
         templates: int64 (n,), template of each text, -1 for none.
         rules: what makes a family.
     """
-    return _found(graph, templates, rules, None)
+    return _found(graph, templates, rules)
 
 
 def find_new(
@@ -73,26 +73,52 @@ def find_new(
         min_samples=rules.min_samples,
         cap=CAP,
     )
-    rest = assigned.waiting
+    waiting = assigned.waiting
     templated = np.flatnonzero((assigned.labels < 0) & (templates >= 0))
-    rest = np.union1d(rest, templated).astype(np.int64)  # members of new templates are families whatever leads to them
-    core = graph.distances[rest, min(rules.min_samples, graph.k, max(graph.n - 1, 1)) - 1]
-    _, own = np.unique(templates[rest], return_inverse=True)
-    own = own.astype(np.int64) - int((templates[rest] < 0).any())  # numbered from 0; -1 stays
-    found = _found(graph.among(rest), own, rules, core)
+    waiting = np.union1d(waiting, templated).astype(np.int64)  # texts of new templates, whatever leads to them
+    rows = np.union1d(waiting, _around(graph, waiting)).astype(np.int64)
+    core = graph.distances[rows, min(rules.min_samples, graph.k, max(graph.n - 1, 1)) - 1]
+    fresh = assigned.labels[rows] < 0
+    own = _renumbered(np.where(fresh, templates[rows], -1))
+    found = _found(graph.among(rows), own, rules, core, fresh)
     labels, reach = assigned.labels, assigned.reach
-    labels[rest] = np.where(found.labels >= 0, found.labels + known.families, -1)
-    reach[rest] = found.reach
     probabilities = np.maximum(known.probabilities, assigned.probabilities)
-    probabilities[rest] = found.probabilities
+    rest, new = rows[fresh], found.labels[fresh]
+    labels[rest] = np.where(new >= 0, new + known.families, -1)
+    reach[rest], probabilities[rest] = found.reach[fresh], found.probabilities[fresh]
     with_template = known.with_template.copy()
     with_template[np.unique(labels[(templates >= 0) & (labels >= 0) & (labels < known.families)])] = True
     return Membership(labels, probabilities, reach, np.concatenate([with_template, found.with_template]))
 
 
-def _found(graph: Graph, templates: Int64, rules: FamilyRules, core: Float32 | None) -> Membership:
+def _around(graph: Graph, rows: Int64) -> Int64:
+    """Return the neighbours of rows within the cap: without those it is a halo of, a halo looks like a cluster."""
+    near = graph.neighbours[rows][graph.distances[rows] <= CAP]
+    return near[near >= 0].astype(np.int64)
+
+
+def _renumbered(numbers: Int64) -> Int64:
+    """Number what there is from 0; -1 stays."""
+    known = np.unique(numbers[numbers >= 0])
+    return np.where(numbers >= 0, np.searchsorted(known, numbers), -1)
+
+
+def _found(
+    graph: Graph,
+    templates: Int64,
+    rules: FamilyRules,
+    core: Float32 | None = None,
+    fresh: NDArray[np.bool_] | None = None,
+) -> Membership:
+    """Cluster a graph and unite with templates; clusters that are not mostly `fresh` are others' and left out."""
     clustering = cluster_graph(graph, min_cluster_size=rules.min_family_size, min_samples=rules.min_samples, core=core)
-    labels, with_template = unite(clustering.labels.astype(np.int64), templates, rules.min_family_size)
+    clusters = clustering.labels.astype(np.int64)
+    if fresh is not None:
+        sizes = np.bincount(clusters[clusters >= 0])
+        own = np.bincount(clusters[(clusters >= 0) & fresh], minlength=len(sizes))
+        clusters = np.where(fresh & (clusters >= 0) & np.append(own > sizes / 2, False)[clusters], clusters, -1)
+        clusters = _renumbered(clusters)
+    labels, with_template = unite(clusters, templates, rules.min_family_size)
     probabilities = clustering.probabilities.astype(np.float64)
     probabilities[(templates >= 0) & (labels >= 0)] = 1.0  # the text itself says that it belongs
     probabilities[labels < 0] = 0.0

@@ -105,8 +105,12 @@ def versions() -> dict[str, str]:
     }
 
 
-def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = silent) -> BuildReport:
+def build(
+    writer: Writer, settings: Settings, run: Run, *, progress: Progress = silent, recluster: bool = False
+) -> BuildReport:
     """Bring the draft up to date, stage by stage, and commit it if anything changed.
+
+    With `recluster` all texts are clustered again, whatever families are known.
 
     Raises:
         StoreError: the store's vectors are of another encoder.
@@ -135,7 +139,7 @@ def build(writer: Writer, settings: Settings, run: Run, *, progress: Progress = 
             run.note("neighbours", extend(writer, progress=progress))
     _compare(writer, run, progress)
     _templates(writer, settings, run, progress)
-    _families(writer, settings, run)
+    _families(writer, settings, run, recluster=recluster)
     from promptscan.accounts import join_accounts
 
     with run.stage("accounts"):
@@ -221,14 +225,13 @@ def _templates(writer: Writer, settings: Settings, run: Run, progress: Progress)
         run.note("templates", find_templates(writer, thresholds, progress=progress))
 
 
-def _families(writer: Writer, settings: Settings, run: Run) -> None:
+def _families(writer: Writer, settings: Settings, run: Run, *, recluster: bool) -> None:
     from promptscan.rules import FamilyRules, family_key
 
     rules = FamilyRules(settings.min_family_size, settings.min_samples, settings.min_copies)
     current = writer.manifest.of_kind("families")
-    if not writer.manifest.of_kind("graph") or (
-        current and current[0].meta["key"] == family_key(writer.manifest, rules)
-    ):
+    same = bool(current) and current[0].meta["key"] == family_key(writer.manifest, rules)
+    if not writer.manifest.of_kind("graph") or (same and not recluster):
         return
     from promptscan.build.graph import load_graph
     from promptscan.families import find_families
@@ -236,5 +239,6 @@ def _families(writer: Writer, settings: Settings, run: Run) -> None:
 
     with run.stage("families"):
         now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-        report = find_families(writer, load_graph(writer), text_vectors(writer), rules, run_id=run.run_id, now=now)
+        graph, vectors = load_graph(writer), text_vectors(writer)
+        report = find_families(writer, graph, vectors, rules, run_id=run.run_id, now=now, recluster=recluster)
         run.note("families", report)

@@ -94,15 +94,18 @@ def ingest_command(
 
 @click.command("build")
 @building_options
+@click.option(
+    "--recluster", is_flag=True, help="Cluster all texts again, not only what no known family took; ids are kept."
+)
 @click.pass_context
-def build_command(ctx: click.Context, /, **flags: Any) -> int:
+def build_command(ctx: click.Context, /, *, recluster: bool, **flags: Any) -> int:
     """Build everything that is missing: texts, vectors, index, neighbours, families, joins with accounts."""
     from promptscan.api import writing
     from promptscan.build import Run, build
 
     settings = configured(ctx, **flags).settings
     with stage_bars() as progress, writing(settings) as writer:
-        report = build(writer, settings, Run.start("build"), progress=progress)
+        report = build(writer, settings, Run.start("build"), progress=progress, recluster=recluster)
     say_build(report)
     return 0
 
