@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from promptscan.graph import Graph
 from promptscan.membership import Membership, find_all, find_new
-from promptscan.registry import Naming, name_families
+from promptscan.registry import Event, FamilyEvent, Naming, fall_quiet, family_name, name_families
 from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
 from promptscan.sql import literal
@@ -48,13 +48,15 @@ class _Former:
     """The families of the last build.
 
     Attributes:
-        names: their ids, by number.
+        names: their ids, by number, and then those of retired families.
         membership: of the texts there were then, and of the new ones as noise; its families are numbered like the names.
+        retired: int64 (n,), index of the retired family that each text was last in, -1 for none.
         n: texts there were then.
     """
 
     names: list[str]
     membership: Membership
+    retired: IntArray
     n: int
 
 
@@ -75,7 +77,7 @@ def find_families(
     """
     with writer.connect() as con:
         weights = con.execute(
-            "SELECT clean_id, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts "
+            "SELECT clean_id, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts, max(ts) AS last_ts "
             "FROM base_prompts JOIN base_text_cleans USING (text_id) GROUP BY clean_id ORDER BY clean_id"
         ).fetchnumpy()
         former = _former(writer, con, graph.n)
@@ -93,14 +95,16 @@ def find_families(
         copies = _copies(labels, weights, rules.min_copies)
         labels[copies] = found.families + np.arange(len(copies))
         probability[copies] = 1.0
-        naming = name_families(
-            labels, former.membership.labels[: former.n], former.names, int(writer.manifest.state.get("next_family", 1))
-        )
+        known = np.where(former.membership.labels >= 0, former.membership.labels, former.retired)[: former.n]
+        retired = frozenset(former.names[former.membership.families :])
+        next_number = int(writer.manifest.state.get("next_family", 1))
+        naming = name_families(labels, known, former.names, next_number, retired=retired)
         exemplars = _exemplars(labels, vectors)
         reuses, texts = _describe(con, labels, exemplars)
         key = family_key(writer.manifest, rules)
         writer.remember(next_family=naming.next_number)
-        events = _events(con, naming, run_id, now)
+        changes = [*naming.events, *_quiet(con, naming, labels, weights)]
+        events = _events(con, changes, run_id, now)
         writer.drop("families")
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
         meta = {"families": len(naming.names), "key": key, "clustered_n": clustered_n, "basis": basis}
@@ -123,6 +127,11 @@ def find_families(
             own = np.where(labels >= 0, numbers[labels] if len(numbers) else -1, -1)
             np.save(directory / "numbers.npy", own.astype(np.int64), allow_pickle=False)
             np.save(directory / "reach.npy", found.reach, allow_pickle=False)
+            rests = (labels < 0) & (_padded(known, graph.n) >= 0)
+            former_numbers = np.asarray([int(name[2:]) for name in former.names] or [0], dtype=np.int64)
+            retired_numbers = np.where(rests, former_numbers[_padded(known, graph.n)], -1)
+            retired_numbers[np.isin(retired_numbers, numbers)] = -1  # its family lives, without it
+            np.save(directory / "retired.npy", retired_numbers, allow_pickle=False)
             _write(
                 con,
                 directory / "members.parquet",
@@ -170,17 +179,46 @@ def _former(writer: Writer, con: duckdb.DuckDBPyConnection, n: int) -> _Former:
     numbers = np.asarray([int(name[2:]) for name in names], dtype=np.int64)
     labels[rows["clean_id"]] = np.searchsorted(numbers, rows["number"])
     probabilities[rows["clean_id"]] = rows["probability"]
-    reach, known = np.zeros(n, dtype=np.float32), 0
+    reach, retired, known = np.zeros(n, dtype=np.float32), np.full(n, -1, dtype=np.int64), 0
     for segment in writer.manifest.of_kind("families"):
         if not segment.has("reach.npy"):  # written before texts were assigned: all are clustered
             continue
         before = np.load(writer.verified(segment.file("reach.npy")), allow_pickle=False)
         known = len(before)
         reach[:known] = before
+        retired[:known] = np.load(writer.verified(segment.file("retired.npy")), allow_pickle=False)
+    gone = np.unique(retired[retired >= 0])
+    retired = np.where(retired >= 0, len(names) + np.searchsorted(gone, retired), -1)
     templated = _numbered(con, "template_id", "base_template_members", n) >= 0
     with_template = np.zeros(len(names), dtype=bool)
     with_template[labels[(labels >= 0) & templated]] = True
-    return _Former([str(name) for name in names], Membership(labels, probabilities, reach, with_template), known)
+    every = [*(str(name) for name in names), *(family_name(number) for number in gone.tolist())]
+    return _Former(every, Membership(labels, probabilities, reach, with_template), retired, known)
+
+
+def _padded(known: IntArray, n: int) -> IntArray:
+    """Return former families of all texts: new ones had none."""
+    return np.concatenate([known, np.full(n - len(known), -1, dtype=np.int64)])
+
+
+def _quiet(
+    con: duckdb.DuckDBPyConnection, naming: Naming, labels: IntArray, weights: dict[str, Any]
+) -> list[FamilyEvent]:
+    """Tell which families fell quiet or are sent again."""
+    when = np.ma.filled(np.ma.asarray(weights["last_ts"]), np.datetime64("NaT")).astype("datetime64[us]")
+    own = labels[np.asarray(weights["clean_id"])]
+    timed = (own >= 0) & ~np.isnat(when)
+    last = np.full(len(naming.names), np.datetime64("NaT"), "datetime64[us]")
+    order = np.argsort(when[timed], kind="stable")
+    last[own[timed][order]] = when[timed][order]  # the last one stays
+    if np.isnat(when).all():
+        return []
+    returned = {event.family_id for event in naming.events if event.event is Event.RETURNED}
+    rows = con.execute(
+        "SELECT family_id FROM base_family_events WHERE event IN ('dormant', 'returned') "
+        "GROUP BY family_id HAVING arg_max(event, (ts, run_id)) = 'dormant'"
+    ).fetchall()
+    return fall_quiet(naming.names, last, np.nanmax(when), {name for (name,) in rows} - returned)
 
 
 def _numbered(con: duckdb.DuckDBPyConnection, name: str, table: str, n: int) -> IntArray:
@@ -235,20 +273,26 @@ def _text_ids(con: duckdb.DuckDBPyConnection, cleans: IntArray) -> pa.Array:
     return found["text_id"].combine_chunks()
 
 
-def _events(con: duckdb.DuckDBPyConnection, naming: Naming, run_id: str, now: str) -> dict[str, pa.Array]:
+def _events(
+    con: duckdb.DuckDBPyConnection, events: Sequence[FamilyEvent], run_id: str, now: str
+) -> dict[str, pa.Array]:
     """Append this build's events to those on record."""
     before = con.sql(
-        "SELECT run_id, strftime(ts, '%Y-%m-%dT%H:%M:%S') AS ts, family_id, event, other_family_id FROM base_family_events"
+        "SELECT run_id, strftime(ts, '%Y-%m-%dT%H:%M:%S') AS ts, family_id, event, other_family_id, n_before, n_texts, n_shared "
+        "FROM base_family_events"
     ).to_arrow_table()
     columns: dict[str, Sequence[Any]] = {
-        "run_id": [run_id] * len(naming.events),
-        "ts": [now] * len(naming.events),
-        "family_id": [event.family_id for event in naming.events],
-        "event": [event.event.value for event in naming.events],
-        "other_family_id": [event.other for event in naming.events],
+        "run_id": [run_id] * len(events),
+        "ts": [now] * len(events),
+        "family_id": [event.family_id for event in events],
+        "event": [event.event.value for event in events],
+        "other_family_id": [event.other for event in events],
+        "n_before": [event.n_before for event in events],
+        "n_texts": [event.n_texts for event in events],
+        "n_shared": [event.n_shared for event in events],
     }
     merged = {
-        name: pa.concat_arrays([*before[name].chunks, pa.array(values, pa.string())])
+        name: pa.concat_arrays([*before[name].chunks, pa.array(values, before[name].type)])
         for name, values in columns.items()
     }
     merged["ts"] = merged["ts"].cast(pa.timestamp("us"))

@@ -1,18 +1,21 @@
 """The registry: families keep their names when they are found again, and what happened to each is on record.
 
 Ids are `F-1`, `F-2`, … in the order of discovery and are never used twice. After each clustering, old families and new
-clusters are matched by the texts they share.
+clusters are matched by the texts they share. A family that is found no more keeps its texts on record: if they cluster again, it
+returns under its old name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+QUIET = timedelta(days=7)  # without a prompt, in the time of the log, until a family is dormant
 CARRY = 0.5  # share of its known texts that a cluster must have in common with the family whose name it takes
 GROWN = 1.1  # times its former size
 
@@ -24,16 +27,29 @@ class Event(StrEnum):
     GROWN = "grown"
     SPLIT = "split"
     MERGED = "merged"
-    DORMANT = "dormant"
+    DORMANT = "dormant"  # nobody sent it for a week, or it is no cluster any more
+    RETURNED = "returned"
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyEvent:
-    """One event: `family_id` is who it happened to, `other` the family it split from or merged into."""
+    """One event and the sizes that speak for it.
+
+    Attributes:
+        family_id: who it happened to.
+        event: what.
+        other: the family it split from or merged into.
+        n_before: its texts in the last build.
+        n_texts: its texts now.
+        n_shared: of its texts, before or now, how many are also in `other`, or else in its former self.
+    """
 
     family_id: str
     event: Event
     other: str | None = None
+    n_before: int = 0
+    n_texts: int = 0
+    n_shared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +73,22 @@ def family_name(number: int) -> str:
 
 
 def name_families(
-    labels: NDArray[np.int64], former: NDArray[np.int64], former_names: Sequence[str], next_number: int
+    labels: NDArray[np.int64],
+    former: NDArray[np.int64],
+    former_names: Sequence[str],
+    next_number: int,
+    *,
+    retired: Collection[str] = (),
 ) -> Naming:
     """Give every cluster a family id.
 
     Args:
         labels: int64 (n,), cluster of each clean text, -1 for noise; clusters count from 0 without gaps.
-        former: int64 (m,), m <= n, index into `former_names` of each text's family in the last build, -1 for none.
-        former_names: ids of the families of the last build.
+        former: int64 (m,), m <= n, index into `former_names` of each text's family in the last build, or of a retired one,
+            -1 for none.
+        former_names: ids of the families of the last build, and of retired ones.
         next_number: first unused number.
+        retired: those of them that were no families any more.
 
     Returns:
         Names and events. A family's name goes to the cluster that shares most texts with it, if those are at least half
@@ -91,8 +114,30 @@ def name_families(
         else:
             names.append(family_name(next_number))
             next_number += 1
-    events = _events(names, pairs[order], heir, parent, old_sizes, new_sizes, former_names)
+    events = _events(names, pairs[order], heir, parent, old_sizes, new_sizes, former_names, retired)
     return Naming(tuple(names), next_number, tuple(events))
+
+
+def fall_quiet(
+    names: Sequence[str], last: NDArray[np.datetime64], newest: np.datetime64, dormant: Collection[str]
+) -> list[FamilyEvent]:
+    """Tell which families nobody sends any more, and which are sent again.
+
+    Args:
+        names: family ids.
+        last: datetime64 (families,), when each was last sent; NaT says nothing.
+        newest: when anything was last sent.
+        dormant: ids that are dormant already.
+    """
+    quiet = last < newest - np.timedelta64(QUIET)
+    awake = last >= newest - np.timedelta64(QUIET)
+    events = []
+    for name, is_quiet, is_awake in zip(names, quiet.tolist(), awake.tolist(), strict=True):
+        if is_quiet and name not in dormant:
+            events.append(FamilyEvent(name, Event.DORMANT))
+        elif is_awake and name in dormant:
+            events.append(FamilyEvent(name, Event.RETURNED))
+    return events
 
 
 def _overlaps(labels: NDArray[np.int64], former: NDArray[np.int64], n_clusters: int) -> NDArray[np.int64]:
@@ -110,22 +155,35 @@ def _events(
     old_sizes: NDArray[np.int64],
     new_sizes: NDArray[np.int64],
     former_names: Sequence[str],
+    retired: Collection[str],
 ) -> list[FamilyEvent]:
     """Explain each name."""
     came_from, went_to = _nearest_relatives(pairs, heir, parent, old_sizes, new_sizes)
+    shared = {(old, new): count for old, new, count in pairs.tolist()}
     events = []
     for cluster, name in enumerate(names):
-        if cluster in came_from:
-            events.append(FamilyEvent(name, Event.SPLIT, former_names[came_from[cluster]]))
-        elif cluster not in parent:
-            events.append(FamilyEvent(name, Event.BORN))
-        elif new_sizes[cluster] >= GROWN * old_sizes[parent[cluster]]:
-            events.append(FamilyEvent(name, Event.GROWN))
+        size = int(new_sizes[cluster])
+        if cluster in parent:
+            old = parent[cluster]
+            sizes = (int(old_sizes[old]), size, shared[old, cluster])
+            if name in retired:
+                events.append(FamilyEvent(name, Event.RETURNED, None, *sizes))
+            elif size >= GROWN * old_sizes[old]:
+                events.append(FamilyEvent(name, Event.GROWN, None, *sizes))
+        elif cluster in came_from:
+            old = came_from[cluster]
+            events.append(FamilyEvent(name, Event.SPLIT, former_names[old], 0, size, shared[old, cluster]))
+        else:
+            events.append(FamilyEvent(name, Event.BORN, None, 0, size, 0))
     for old, name in enumerate(former_names):
+        if old in heir or name in retired:
+            continue
+        size = int(old_sizes[old])
         if old in went_to:
-            events.append(FamilyEvent(name, Event.MERGED, names[went_to[old]]))
-        elif old not in heir:
-            events.append(FamilyEvent(name, Event.DORMANT))
+            new = went_to[old]
+            events.append(FamilyEvent(name, Event.MERGED, names[new], size, 0, shared[old, new]))
+        else:
+            events.append(FamilyEvent(name, Event.DORMANT, None, size, 0, 0))
     return sorted(events, key=lambda event: (int(event.family_id[2:]), event.event))
 
 

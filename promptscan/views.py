@@ -58,7 +58,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             "events",
             "Events",
             False,
-            "SELECT ts, event, other_family_id FROM family_events WHERE family_id = $1 ORDER BY ts",
+            "SELECT ts, event, other_family_id, n_before, n_texts, n_shared FROM family_events WHERE family_id = $1 ORDER BY ts",
         ),
     ),
     "template": (

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import promptscan
+from promptscan.api import writing
+from promptscan.build import Run, build
 from promptscan.config import Settings
 from promptscan.registry import Event, Naming, name_families
 from promptscan.reuse import Reuse, reuse, tokens
@@ -213,3 +215,48 @@ def test_reuse_is_one_for_copies_and_low_for_strangers():
     assert reuse(POC.format(1), [POC.format(2)]).share > 0.9
     assert reuse("", [""]) == Reuse(0.0, 0)
     assert tokens("漢字 and Words!") == ["漢", "字", "and", "words", "!"]
+
+
+def test_a_family_that_is_found_again_returns_under_its_name():
+    gone = name_families(dense([-1, -1, -1]), dense([0, 0, 0]), ["F-3"], 10)
+    assert [(event.event, event.n_before, event.n_texts) for event in gone.events] == [(Event.DORMANT, 3, 0)]
+    back = name_families(dense([0, 0, 0, 0]), dense([0, 0, 0]), ["F-3"], 10, retired={"F-3"})
+    assert back.names == ("F-3",)
+    assert [(event.event, event.n_texts, event.n_shared) for event in back.events] == [(Event.RETURNED, 4, 3)]
+    still = name_families(dense([-1, -1, -1]), dense([0, 0, 0]), ["F-3"], 10, retired={"F-3"})
+    assert not still.events
+
+
+def test_a_family_nobody_sends_is_dormant_until_it_is_sent_again(store: Path, tmp_path: Path):
+    family = members(store)[POC.format("CVE-2024-1007")]
+
+    def day(name: str, ts: str, text: str) -> None:
+        rows = [
+            {"prompt_id": f"{name}{n}", "account_id": f"late-{n}", "ts": ts, "text": f"{text} {n}"} for n in range(3)
+        ]
+        scan(store, write_jsonl(tmp_path / f"{name}.jsonl", rows))
+
+    def events() -> list[str]:
+        query = f"SELECT event FROM family_events WHERE family_id = '{family}' AND event IN ('dormant', 'returned') ORDER BY ts"
+        return [row["event"] for row in rows_of(store, query)]
+
+    day("a", "2027-03-01T00:00:00Z", "an unrelated remark about the weather in march")
+    assert events() == ["dormant"]
+    day("b", "2027-03-02T00:00:00Z", "another remark, about the price of tea")
+    assert events() == ["dormant"]
+    day("c", "2027-03-03T00:00:00Z", POC.format("CVE-2026-4711"))
+    assert sorted(events()) == ["dormant", "returned"]
+
+
+def test_a_retired_family_keeps_its_texts_and_comes_back(store: Path):
+    before = members(store)
+    family = before[POC.format("CVE-2024-1007")]
+    with promptscan.open(store) as opened:
+        kinds = {row["family_id"]: row["kind"] for row in opened.families().to_pylist()}
+    assert kinds[family] in {"template", "cluster"}
+    strict = Settings(store=store, min_family_size=10_000)
+    for settings, expected in ((strict, None), (Settings(store=store), family)):
+        with writing(settings) as writer:
+            build(writer, settings, Run.start("build"))
+        assert members(store)[POC.format("CVE-2024-1007")] == expected
+    assert members(store) == before

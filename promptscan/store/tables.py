@@ -86,6 +86,9 @@ TABLES: dict[str, Table] = {
             "family_id": "VARCHAR",
             "event": "VARCHAR",
             "other_family_id": "VARCHAR",
+            "n_before": "BIGINT",
+            "n_texts": "BIGINT",
+            "n_shared": "BIGINT",
         },
     ),
     "capabilities": Table(
