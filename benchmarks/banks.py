@@ -156,7 +156,14 @@ def obfuscation(data: Path) -> list[dict[str, Any]]:
         texts, invisible = clean(pq.read_table(data / f"{name}.parquet", columns=["text"])["text"].combine_chunks())
         seen = examine(texts)
         share = 1 - (1 - invisible.to_numpy()) * (1 - seen.folded) * (1 - seen.decoded)
-        rows.append({"set": name, "texts": len(texts), "over .05": int((share > 0.05).sum()), "over .2": int((share > 0.2).sum())})
+        rows.append(
+            {
+                "set": name,
+                "texts": len(texts),
+                "over .05": int((share > 0.05).sum()),
+                "over .2": int((share > 0.2).sum()),
+            }
+        )
     total = {key: sum(row[key] for row in rows) for key in ("texts", "over .05", "over .2")}
     return [*rows, {"set": "all", **total}]
 
@@ -165,7 +172,9 @@ def table(result: dict[str, Any]) -> str:
     """Draw the three tables."""
     from benchmarks.tables import rows
 
-    return "\n\n".join(rows({"rows": result[name], "machine": result["machine"]}) for name in ("left_out", "known", "obfuscation"))
+    return "\n\n".join(
+        rows({"rows": result[name], "machine": result["machine"]}) for name in ("left_out", "known", "obfuscation")
+    )
 
 
 if __name__ == "__main__":

@@ -39,9 +39,12 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     ]
     for name in sorted(results, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
         result = results[name]
-        body = {"pipeline": pipeline.table, "families": families.table, "templates": templates.table, "banks": banks.table}.get(name, rows)(
-            result
-        )
+        body = {
+            "pipeline": pipeline.table,
+            "families": families.table,
+            "templates": templates.table,
+            "banks": banks.table,
+        }.get(name, rows)(result)
         parts += [
             f"## {TITLES.get(name, name)}",
             "",

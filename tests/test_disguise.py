@@ -124,11 +124,13 @@ def test_texts_alone_and_in_company_are_examined_the_same():
     whole = examine(texts, first_text=7)
     for row in range(len(texts)):
         alone = examine(texts.slice(row, 1), first_text=7 + row)
-        np.testing.assert_array_equal(alone.fingerprints.hashes, whole.fingerprints.hashes[whole.fingerprints.texts == 7 + row])
+        np.testing.assert_array_equal(
+            alone.fingerprints.hashes, whole.fingerprints.hashes[whole.fingerprints.texts == 7 + row]
+        )
         assert (alone.folded[0], alone.decoded[0]) == (whole.folded[row], whole.decoded[row])
-    assert len(np.unique(np.stack([whole.fingerprints.hashes, whole.fingerprints.texts.astype(np.uint64)]), axis=1).T) == len(
-        whole.fingerprints.hashes
-    )
+    assert len(
+        np.unique(np.stack([whole.fingerprints.hashes, whole.fingerprints.texts.astype(np.uint64)]), axis=1).T
+    ) == len(whole.fingerprints.hashes)
 
 
 def test_hidden_texts_add_their_fingerprints():

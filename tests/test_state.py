@@ -77,11 +77,16 @@ def test_readers_keep_what_they_saw_while_a_writer_changes_it(tmp_path: Path):
     assert len(audit(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("content", [b"not a database, and long enough to be read as a header" * 4, b"SQLite format 3\0"])
+@pytest.mark.parametrize(
+    "content", [b"not a database, and long enough to be read as a header" * 4, b"SQLite format 3\0"]
+)
 def test_a_damaged_file_is_a_store_error_of_one_line(tmp_path: Path, content: bytes):
     (tmp_path / state.FILE).write_bytes(content)
     for use in (state.reading, state.changing):
-        with pytest.raises(StoreError, match=r"state\.sqlite is damaged .*; restore it") as caught, use(tmp_path) as con:
+        with (
+            pytest.raises(StoreError, match=r"state\.sqlite is damaged .*; restore it") as caught,
+            use(tmp_path) as con,
+        ):
             con.execute("SELECT * FROM audit")
         assert "\n" not in str(caught.value)
 
