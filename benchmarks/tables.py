@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import families, pipeline, templates
+from benchmarks import banks, families, pipeline, templates
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
@@ -12,6 +12,7 @@ TITLES = {
     "pipeline": "The main job at size",
     "families": "Families against planted campaigns (real texts on simulated accounts)",
     "templates": "Templates and slots against published templates",
+    "banks": "Banks of public prompts, and obfuscation of honest ones",
     "encoders": "Encoders",
     "encoders-grid": "Choices inside the static encoder",
     "fingerprints": "Match key and fingerprints: which n and w",
@@ -20,6 +21,7 @@ COMMANDS = {
     "pipeline": "python -m benchmarks.pipeline",
     "families": "python -m benchmarks.families --data DIR",
     "templates": "python -m benchmarks.templates --data DIR",
+    "banks": "python -m benchmarks.banks --data DIR",
     "encoders": "python benchmarks/encoders.py --data DIR",
     "encoders-grid": "python benchmarks/encoders.py --data DIR --encoders static --grid",
     "fingerprints": "python benchmarks/fingerprints.py --data DIR",
@@ -37,9 +39,12 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     ]
     for name in sorted(results, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
         result = results[name]
-        body = {"pipeline": pipeline.table, "families": families.table, "templates": templates.table}.get(name, rows)(
-            result
-        )
+        body = {
+            "pipeline": pipeline.table,
+            "families": families.table,
+            "templates": templates.table,
+            "banks": banks.table,
+        }.get(name, rows)(result)
         parts += [
             f"## {TITLES.get(name, name)}",
             "",

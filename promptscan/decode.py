@@ -11,6 +11,7 @@ import binascii
 import codecs
 import re
 import urllib.parse
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -74,11 +75,13 @@ class Decoded:
         text_index: row of the text that hides it. int64 (m,).
         method: a Method, or two joined by `+`, the outer one first. string (m,).
         text: at most LARGEST characters each. large_string (m,).
+        characters: how many characters of the hiding text it was decoded from; 0 for what was inside another. int64 (m,).
     """
 
     text_index: NDArray[np.int64]
     method: pa.Array
     text: pa.Array
+    characters: NDArray[np.int64]
 
 
 def decoded(texts: pa.Array, *, depth: int = DEPTH) -> Decoded:
@@ -94,11 +97,14 @@ def decoded(texts: pa.Array, *, depth: int = DEPTH) -> Decoded:
         over the whole text: what was plain becomes noise, which matches nothing.
     """
     found: dict[tuple[int, str], str] = {}
+    sizes: dict[tuple[int, str], int] = defaultdict(int)
     level = [(row, "", text) for row, text in _suspects(texts.cast(pa.large_string()))] if depth > 0 else []
     for remaining in range(depth - 1, -1, -1):
         new = []
         for row, methods, text in level:
-            for method, plain in _undone(text, methods.rpartition("+")[2]):
+            for method, plain, size in _undone(text, methods.rpartition("+")[2]):
+                if not methods:
+                    sizes[row, plain] += size
                 if found.setdefault((row, plain), methods_of := f"{methods}+{method}".lstrip("+")) is methods_of:
                     new.append((row, methods_of, plain))
         if not remaining or not new:
@@ -110,6 +116,7 @@ def decoded(texts: pa.Array, *, depth: int = DEPTH) -> Decoded:
         np.array([row for (row, _), _ in rows], np.int64),
         pa.array([methods for _, methods in rows], pa.string()),
         pa.array([plain for (_, plain), _ in rows], pa.large_string()),
+        np.array([sizes[hidden] for hidden, _ in rows], np.int64),
     )
 
 
@@ -152,20 +159,33 @@ def _suspects(texts: pa.Array) -> Iterator[tuple[int, str]]:
     yield from zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
 
 
-def _undone(text: str, last: str) -> Iterator[tuple[Method, str]]:
-    """Yield what one text decodes to. What turns a text round is not undone twice in a row (`last`)."""
+def _undone(text: str, last: str) -> Iterator[tuple[Method, str, int]]:
+    """Yield what one text decodes to, and how many of its characters that was.
+
+    What turns a text round is not undone twice in a row (`last`).
+    """
     for method, pattern, decode in _PASSAGES:
         for passage in sorted(pattern.findall(text), key=len, reverse=True)[:PIECES]:
             plain = decode(passage[: 4 * LARGEST])
             if _is_text(plain):
-                yield method, plain[:LARGEST]
+                yield method, plain[:LARGEST], len(passage)
     # The letters of keys, hashes and pictures say nothing. A run without a digit may be words without spaces.
     words = _CODED.sub(lambda run: run[0] if run[0].isalpha() else " ", text)
     rot13, backward = turned_bits(pa.array([words], pa.large_string()))
     if rot13[0] >= ROT13_BITS and last != Method.ROT13:
-        yield Method.ROT13, codecs.encode(text[:LARGEST], "rot13")
+        yield Method.ROT13, codecs.encode(text[:LARGEST], "rot13"), _turned(words, _ROT13_GAIN, ROT13_BITS)
     if backward[0] >= REVERSED_BITS and last != Method.REVERSED:
-        yield Method.REVERSED, text[:LARGEST][::-1]
+        yield Method.REVERSED, text[:LARGEST][::-1], _turned(words, _REVERSED_GAIN, REVERSED_BITS)
+
+
+def _turned(text: str, gain: NDArray[np.int8], bits: int) -> int:
+    """Count the characters of a text that stand in a window as likely as `bits` to be turned round."""
+    letters = _LETTER[np.frombuffer(text.encode("ascii", "replace"), np.uint8)]
+    gains = gain[letters[:-1].astype(np.int16) * 27 + letters[1:]]
+    window = min(WINDOW, len(gains))
+    sums = np.r_[np.int32(0), np.cumsum(gains, dtype=np.int32)]
+    starts = np.flatnonzero(sums[window:] - sums[:-window] >= bits)
+    return int(np.minimum(np.diff(np.r_[starts, len(text)]), window + 1).sum())
 
 
 def _is_text(plain: str) -> bool:

@@ -40,6 +40,7 @@ def test_a_schema_is_one(path: Path):
         ("templates", ("templates",)),
         ("duplicates", ("duplicates",)),
         ("accounts", ("accounts", "-n", "3")),
+        ("banks", ("bank", "list")),
         ("rows", ("sql", "select * from texts limit 3")),
         ("rows", ("export", "family_days")),
         ("rows", ("doctor",)),
@@ -63,6 +64,12 @@ def test_what_show_prints_follows_its_schema_for_every_kind(built: Path):
     for kind, key in (("template", template), ("duplicate", duplicate), ("family", family), ("prompt", prompt), ("account", account), ("text", "0")):
         document = held("show", "--store", built, "show", f"{kind}:{key}")
         assert (document["kind"], document["id"]) == (kind, key)
+
+
+def test_banks_follow_their_schema(tmp_path: Path):
+    added = command("--store", tmp_path, "bank", "add", "library", "-", "--note", "public", stdin=b'{"text": "Hello"}')
+    assert added.code == 0
+    assert held("banks", "--store", tmp_path, "bank", "list")["banks"][0]["bank"] == "library"
 
 
 def test_a_damaged_store_still_makes_a_document(store: Path):

@@ -32,6 +32,8 @@ VIEWS = {
     "family_members": "family_id VARCHAR, text_id BIGINT, probability DOUBLE",
     "family_events": "run_id VARCHAR, ts TIMESTAMP, family_id VARCHAR, event VARCHAR, other_family_id VARCHAR",
     "family_accounts": "family_id VARCHAR, account_id VARCHAR, n_prompts BIGINT, share DOUBLE, first_ts TIMESTAMP, last_ts TIMESTAMP",
+    "banks": "bank VARCHAR, kind VARCHAR, n_texts BIGINT",
+    "bank_hits": "text_id BIGINT, bank VARCHAR, kind VARCHAR, score DOUBLE",
     "campaigns": "campaign_id VARCHAR, score DOUBLE, n_accounts BIGINT, n_families BIGINT, n_prompts BIGINT, first_ts TIMESTAMP, "
     "last_ts TIMESTAMP, evidence JSON, counter_evidence JSON",
     "campaign_accounts": "campaign_id VARCHAR, account_id VARCHAR, score DOUBLE, reasons VARCHAR[]",

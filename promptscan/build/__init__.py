@@ -126,6 +126,7 @@ def build(
 
         with run.stage("fingerprint"):
             run.note("fingerprint", fingerprint(writer, progress=progress))
+    _banks(writer, run, progress)
     if _rows(writer, "cleans", "n_cleans") > _rows(writer, "vectors", "n"):
         from promptscan.build.embedding import embed
 
@@ -193,6 +194,17 @@ def _index(writer: Writer, settings: Settings, run: Run) -> None:
 
         with run.stage("index"):
             run.note("index", index(writer, settings.recall_target))
+
+
+def _banks(writer: Writer, run: Run, progress: Progress) -> None:
+    from promptscan.state import FILE
+
+    if not (writer.root / FILE).exists() and not writer.manifest.of_kind("banks"):
+        return
+    from promptscan.build.banking import keep_banks
+
+    with run.stage("banks"):
+        run.note("banks", keep_banks(writer, progress=progress))
 
 
 def _compare(writer: Writer, run: Run, progress: Progress) -> None:

@@ -6,19 +6,19 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from promptscan.decode import decoded
-from promptscan.fingerprint import NGRAM, WINDOW, Fingerprints, concatenate, fingerprints
+from promptscan.disguise import Examined, examine
+from promptscan.fingerprint import NGRAM, WINDOW, concatenate
 from promptscan.folds import folds
-from promptscan.matchkey import match_keys
 from promptscan.normalise import pool_map
 from promptscan.postings import build_postings
-from promptscan.sql import arrow
+from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
 from promptscan.store import Writer
 from promptscan.types import Progress
 
@@ -53,17 +53,18 @@ def _part(
 ) -> tuple[int, int]:
     """Fingerprint the clean texts `first`..`stop` into a segment, or adopt what an interrupted run left."""
     parents = "|".join(segment.name for segment in writer.manifest.of_kind("cleans"))
-    recipe = f"fingerprints|{NGRAM}|{WINDOW}|{folds().version}|{first}|{stop}|{parents}"
+    recipe = f"fingerprints 2|{NGRAM}|{WINDOW}|{folds().version}|{first}|{stop}|{parents}"
     key = hashlib.sha256(recipe.encode()).hexdigest()
     known = writer.find("fingerprints", key)
     if known:
         writer.adopt(known)
         return int(known.meta["fingerprints"]), int(known.meta["decoded"])
-    parts, hidden = [], 0
+    parts, shares, hidden = [], [], 0
     with ThreadPoolExecutor(2) as pool:
-        for own, found in pool_map(pool, _batch, _batches(con, first, stop)):
-            parts.append(own)
-            hidden += found
+        for found in pool_map(pool, _batch, _batches(con, first, stop)):
+            parts.append(found.fingerprints)
+            shares.append((found.folded, found.decoded))
+            hidden += found.hiding
             progress("fingerprint", min(first + BATCH * len(parts), stop) - whole[0], whole[1] - whole[0])
     both = concatenate(parts)
     postings = build_postings(both.hashes, both.texts)
@@ -71,7 +72,19 @@ def _part(
     with writer.segment("fingerprints", key=key, meta=meta) as directory:
         for name in ("hashes", "indptr", "texts"):
             np.save(directory / f"{name}.npy", getattr(postings, name), allow_pickle=False)
+        folded, undone = (np.concatenate(share) for share in zip(*shares, strict=True))
+        _save_shares(con, directory / "clean_folds.parquet", first, folded, undone)
     return len(both.hashes), hidden
+
+
+def _save_shares(
+    con: duckdb.DuckDBPyConnection, path: Path, first: int, folded: NDArray[np.float64], undone: NDArray[np.float64]
+) -> None:
+    """Write how much of the clean texts from number `first` on was disguised, those with anything disguised only."""
+    rows = np.flatnonzero((folded > 0) | (undone > 0))
+    con.register("shares", pa.table({"clean_id": rows + first, "folded": folded[rows], "decoded": undone[rows]}))
+    copy_parquet(con, "FROM shares ORDER BY clean_id", path, group=LOOKUP_GROUP)
+    con.unregister("shares")
 
 
 def _batches(con: duckdb.DuckDBPyConnection, first: int, stop: int) -> Iterator[pa.Table]:
@@ -80,20 +93,6 @@ def _batches(con: duckdb.DuckDBPyConnection, first: int, stop: int) -> Iterator[
         yield arrow(con, query, [start, min(start + BATCH, stop)])
 
 
-def _batch(table: pa.Table) -> tuple[Fingerprints, int]:
-    """Fingerprint some texts and what they hide; a hash stands once a text."""
+def _batch(table: pa.Table) -> Examined:
     texts = table["clean"].combine_chunks().cast(pa.large_string())
-    first = int(table["clean_id"][0].as_py())
-    own = fingerprints(match_keys(texts), first_text=first)
-    hidden = decoded(texts)
-    if not len(hidden.text_index):
-        return own, 0
-    inner = fingerprints(match_keys(hidden.text))
-    owners: NDArray[np.int64] = hidden.text_index[inner.texts] + first
-    hashes, numbers = np.concatenate([own.hashes, inner.hashes]), np.concatenate([own.texts, owners])
-    positions = np.concatenate([own.positions, np.full(len(owners), -1, dtype=np.int32)])
-    order = np.lexsort((hashes, numbers))
-    hashes, numbers, positions = hashes[order], numbers[order], positions[order]
-    once = np.ones(len(hashes), dtype=bool)
-    once[1:] = (hashes[1:] != hashes[:-1]) | (numbers[1:] != numbers[:-1])
-    return Fingerprints(hashes[once], numbers[once], positions[once]), len(np.unique(hidden.text_index))
+    return examine(texts, first_text=int(table["clean_id"][0].as_py()))

@@ -189,6 +189,7 @@ def say_build(report: BuildReport) -> None:
     lines = {
         "normalise": "{new_cleans:,} new clean texts",
         "fingerprint": "{fingerprints:,} fingerprints of {texts:,} texts, {decoded:,} of them hide encoded content",
+        "banks": "{banks:,} banks of {examples:,} examples, {hits:,} new hits",
         "embed": "{texts:,} texts, {chunks:,} windows of long texts",
         "index": "{rows:,} vectors, {recipe}, recall@10 {recall:.3f}",
         "neighbours": "{texts:,} texts joined, {intersection:.3f} of the true neighbours",

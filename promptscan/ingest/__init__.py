@@ -2,5 +2,6 @@
 
 from promptscan.ingest.accounts import AccountsReport, ingest_accounts
 from promptscan.ingest.load import IngestReport, SourceReport, ingest
+from promptscan.ingest.plain import Texts, read_texts
 
-__all__ = ["AccountsReport", "IngestReport", "SourceReport", "ingest", "ingest_accounts"]
+__all__ = ["AccountsReport", "IngestReport", "SourceReport", "Texts", "ingest", "ingest_accounts", "read_texts"]

@@ -6,7 +6,7 @@ SELECT
 FROM base_prompts p
 JOIN base_texts t USING (text_id)
 LEFT JOIN base_text_stats s USING (text_id)
-LEFT JOIN base_text_cleans c USING (text_id)
+LEFT JOIN base_text_disguises c USING (text_id)
 LEFT JOIN base_members m ON m.clean_id = c.clean_id
 LEFT JOIN base_duplicate_members d ON d.clean_id = c.clean_id
 LEFT JOIN base_template_members e ON e.clean_id = c.clean_id

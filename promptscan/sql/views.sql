@@ -2,6 +2,13 @@
 CREATE VIEW prompts AS
 SELECT * EXCLUDE (event_key) FROM base_prompts;
 
+-- Share of a text's characters that are disguised; promptscan/disguise.py says what counts and why it is combined so.
+CREATE VIEW base_text_disguises AS
+SELECT
+  c.text_id, c.clean_id,
+  1 - (1 - c.obfuscation) * (1 - coalesce(f.folded, 0)) * (1 - coalesce(f.decoded, 0)) AS obfuscation
+FROM base_text_cleans c LEFT JOIN base_clean_folds f ON f.clean_id = c.clean_id;
+
 CREATE VIEW texts AS
 SELECT
   t.text_id, t.text, t.n_chars,
@@ -9,7 +16,7 @@ SELECT
   c.obfuscation, d.duplicate_id, e.template_id, m.family_id, c.clean_id
 FROM base_texts t
 LEFT JOIN base_text_stats s USING (text_id)
-LEFT JOIN base_text_cleans c USING (text_id)
+LEFT JOIN base_text_disguises c USING (text_id)
 LEFT JOIN base_members m ON m.clean_id = c.clean_id
 LEFT JOIN base_duplicate_members d ON d.clean_id = c.clean_id
 LEFT JOIN base_template_members e ON e.clean_id = c.clean_id;
@@ -91,6 +98,15 @@ CREATE VIEW family_events AS FROM base_family_events;
 CREATE VIEW family_accounts AS FROM base_family_accounts;
 
 CREATE VIEW family_days AS FROM base_family_days;
+
+CREATE VIEW banks AS
+SELECT bank, kind, n_texts FROM base_banks;
+
+CREATE VIEW bank_hits AS
+SELECT c.text_id, b.bank, b.kind, h.score
+FROM base_bank_hits h
+JOIN base_banks b USING (bank_digest)
+JOIN base_text_cleans c USING (clean_id);
 
 CREATE VIEW capabilities AS FROM base_capabilities;
 
