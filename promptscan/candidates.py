@@ -30,13 +30,16 @@ def load_postings(files: Files) -> list[Postings]:
     ]
 
 
-def propose(postings: list[Postings], graph: Graph, first_new: int) -> Int64:
+def propose(
+    postings: list[Postings], graph: Graph, first_new: int, *, ignore: NDArray[np.uint64] | None = None
+) -> Int64:
     """Propose pairs.
 
     Args:
         postings: inverted fingerprint index, segment by segment.
         graph: the neighbour graph.
         first_new: clean id of the first new text; older ones were compared with each other before.
+        ignore: fingerprints that propose nothing, such as the frequent ones of benign banks. uint64 (i,), sorted.
 
     Returns:
         int64 (p, 2), a < b, b new; sorted, each once. Of a fingerprint's old texts only the first few are proposed, which is
@@ -44,13 +47,15 @@ def propose(postings: list[Postings], graph: Graph, first_new: int) -> Int64:
     """
     fresh = [_texts_from(one, first_new) for one in postings]
     hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *(found.hashes for found in fresh)]))
+    if ignore is not None:
+        hashes = np.setdiff1d(hashes, ignore, assume_unique=True)
     old = [_first_of(one, hashes, first_new) for one in postings]
     both = [*fresh, *old]
     owners = np.concatenate([np.zeros(0, np.int64), *(found.texts for found in both)])
     order = np.argsort(owners, kind="stable")
     listed = np.concatenate([np.zeros(0, np.uint64), *(found.hashes for found in both)])[order]
     lexical = candidate_pairs(
-        Fingerprints(listed, owners[order], np.zeros(len(order), dtype=np.int32)), max_bucket=BUCKET
+        Fingerprints(listed, owners[order], np.zeros(len(order), dtype=np.int32)), max_bucket=BUCKET, ignore=ignore
     )
     source, column = np.nonzero(graph.distances[:, :NEAREST] <= NEAR)
     target = graph.neighbours[source, column].astype(np.int64)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import astuple, dataclass
 
+from promptscan.banks import bank_digest
 from promptscan.store import Manifest
 
 INPUTS = ("graph", "prompts", "cleans", "templates")
@@ -30,7 +31,7 @@ def family_key(manifest: Manifest, rules: FamilyRules) -> str:
 def edge_key(manifest: Manifest) -> str:
     """Digest what edges are made from."""
     names = [segment.name for segment in manifest.segments if segment.kind in EDGE_INPUTS]
-    return hashlib.sha256(json.dumps(["edges", names]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(["edges", names, bank_digest(manifest)]).encode()).hexdigest()
 
 
 def template_key(manifest: Manifest, rate: float) -> str:

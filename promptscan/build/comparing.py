@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.banks import frequent_fingerprints
 from promptscan.build.graph import load_graph
 from promptscan.candidates import load_postings, propose
 from promptscan.rewords import type_rewords
@@ -47,7 +48,7 @@ def compare(writer: Writer, *, progress: Progress) -> CompareReport:
     if known:
         writer.adopt(known)
         return CompareReport(int(known.meta["pairs"]), int(known.meta["worded"]), known.meta["kinds"])
-    pairs = propose(load_postings(writer), load_graph(writer), done)
+    pairs = propose(load_postings(writer), load_graph(writer), done, ignore=frequent_fingerprints(writer))
     with writer.connect() as con:
         edges = _verified(con, pairs, text_vectors(writer), progress)
         counts = np.bincount(edges.kind, minlength=len(Relation)).tolist()

@@ -9,7 +9,7 @@ from typing import Any, Self
 from promptscan.errors import StoreError
 from promptscan.store.files import FileRef
 
-FORMAT = 1
+FORMAT = 2  # 1: before edges, banks and the sizes of events were stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Manifest:
         """Read a manifest.
 
         Raises:
-            StoreError: not JSON, not a manifest, or of a newer format.
+            StoreError: not JSON, not a manifest, or of another format.
         """
         try:
             document = json.loads(data)
@@ -97,6 +97,10 @@ class Manifest:
         if written > FORMAT:
             raise StoreError(
                 f"{where} has store format {written}; this promptscan reads up to {FORMAT}: upgrade promptscan to open it"
+            )
+        if written < FORMAT:
+            raise StoreError(
+                f"{where} has store format {written}, of an earlier promptscan; this one reads {FORMAT}: scan the logs into a new --store"
             )
         try:
             segments = tuple(
