@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.align import align
+from promptscan.records import fold_records
 from promptscan.slots import SlotType, describe_slot
-from promptscan.templates import Template, match
-from promptscan.words import Words, cut_words
+from promptscan.templates import Template, slot_values
+from promptscan.words import TOKEN, Words, cut_words
 
 SAMPLE = 50
 """Texts that are aligned."""
@@ -101,11 +102,18 @@ def _describe(members: list[Words], position: NDArray[np.int32], needed: float) 
     runs = _paying(_runs(position, members, word_bits, needed))
     if not len(runs.first):
         return None
-    template = _folded(_fixed_parts(runs, members, position), [some.text for some in members])
     compression = _compression(runs, members, cost)
-    if template is None or compression <= 0 or not _explains(template, members):
+    texts = [some.text for some in members]
+    drafted = _drafted(_fixed_parts(runs, members, position), texts)
+    if drafted is None or compression <= 0:
         return None
-    return replace(template, compression=compression)
+    template = replace(_typed(*drafted, len(texts)), compression=compression)
+    fixed = fold_records(drafted[0], drafted[1])
+    if fixed != drafted[0] and (folded := _drafted(fixed, texts)) is not None:
+        coarser = replace(_typed(*folded, len(texts)), compression=_saved(*folded, members, cost))
+        if coarser.compression > 0 and _explains(coarser, members):
+            return coarser
+    return template if _explains(template, members) else None
 
 
 def _sample(texts: Sequence[str], medoid: str) -> list[str]:
@@ -215,13 +223,16 @@ def _common_space(values: list[str]) -> str:
     return shortest[:size]
 
 
-def _folded(fixed: tuple[str, ...], texts: list[str]) -> Template | None:
-    """Type the slots by the texts that match, and make slots with a single value part of the fixed text."""
+def _drafted(fixed: tuple[str, ...], texts: list[str]) -> tuple[tuple[str, ...], list[list[str]]] | None:
+    """Return fixed parts and the values of the texts that match them, None when few do."""
     unknown = describe_slot([""])
     draft = Template(fixed, (unknown,) * (len(fixed) - 1))
-    found = [values for text in texts if (values := match(draft, text, exact=True)) is not None]
-    if len(found) < min(2, len(texts)) or 2 * len(found) < len(texts):
-        return None
+    found = [values for values in slot_values(draft, texts, exact=True) if values is not None]
+    return None if len(found) < min(2, len(texts)) or 2 * len(found) < len(texts) else (fixed, found)
+
+
+def _typed(fixed: tuple[str, ...], found: list[list[str]], n: int) -> Template:
+    """Type the slots by the values of the texts of n that match, and make slots with a single value fixed text."""
     parts, slots = [fixed[0]], []
     for part, column in zip(fixed[1:], zip(*found, strict=True), strict=True):
         slot = describe_slot(column)
@@ -230,14 +241,22 @@ def _folded(fixed: tuple[str, ...], texts: list[str]) -> Template | None:
         else:
             slots.append(slot)
             parts.append(part)
-    return Template(tuple(parts), tuple(slots), support=len(found) / len(texts))
+    return Template(tuple(parts), tuple(slots), support=len(found) / n)
+
+
+def _saved(fixed: tuple[str, ...], found: list[list[str]], members: list[Words], cost: dict[str, float]) -> float:
+    """Return the share of the bits of the texts that fixed parts save in those that match."""
+    gaps = np.array([[len(TOKEN.findall(value)) for value in row] for row in found])
+    bits = np.array([sum(cost.get(word, 0.0) for word in TOKEN.findall(part)) for part in fixed])
+    nowhere = np.zeros(0, np.int64)
+    return _compression(_Runs(nowhere, nowhere, gaps, bits), members, cost)
 
 
 def _compression(runs: _Runs, members: list[Words], cost: dict[str, float]) -> float:
     """Return the share of the bits of the texts that the runs save."""
     size = np.array([[len(some.words)] for some in members])
     literal = sum(cost[word] for some in members for word in some.words) + float(_length_bits(size).sum())
-    saved = (len(members) - 1) * float(runs.bits.sum()) + float(
+    saved = (len(runs.gaps) - 1) * float(runs.bits.sum()) + float(
         _length_bits(size).sum() - _length_bits(runs.gaps).sum()
     )
     return saved / literal
