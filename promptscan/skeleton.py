@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,16 +89,21 @@ def find_template(texts: Sequence[str], medoid: int) -> Template | None:
     members, position = _of_the_group(members, position)
     if 2 * len(members) < asked or len(members) < min(2, asked):
         return None
-    found = [_describe(members, position, needed) for needed in (SUPPORT, 1.0)]
-    template = max((some for some in found if some), key=lambda some: min(some.support, SUPPORT), default=None)
+    cost = _word_bits(members)
+    template = _describe(members, position, cost, SUPPORT)
+    if (template is None or template.support < SUPPORT) and len(members) - 1 >= SUPPORT * len(members):
+        strict = _describe(members, position, cost, 1.0)  # in fewer texts, the share is all of them
+        if strict is not None and (template is None or strict.support > template.support):
+            template = strict
     if template is None:
         return None
     return replace(template, support=template.support * len(members) / asked)
 
 
-def _describe(members: list[Words], position: NDArray[np.int32], needed: float) -> Template | None:
+def _describe(
+    members: list[Words], position: NDArray[np.int32], cost: dict[str, float], needed: float
+) -> Template | None:
     """Return the template of aligned texts whose fixed words a share of them has; None if it explains too little."""
-    cost = _word_bits(members)
     word_bits = np.array([cost[word] for word in members[0].words])
     runs = _paying(_runs(position, members, word_bits, needed))
     if not len(runs.first):
@@ -134,9 +140,11 @@ def _of_the_group(members: list[Words], position: NDArray[np.int32]) -> tuple[li
 
 def _word_bits(members: list[Words]) -> dict[str, float]:
     """Return the bits a word costs: minus log2 of its smoothed frequency in the texts."""
-    counts = Counter(word for some in members for word in some.words)
-    total = counts.total() + _PRIOR_WORDS
-    return {word: float(-np.log2((n + _PRIOR_WORDS * 2.0 ** -_prior_bits(word)) / total)) for word, n in counts.items()}
+    counts = Counter(chain.from_iterable(some.words for some in members))
+    seen = np.fromiter(counts.values(), float, len(counts))
+    unseen = np.fromiter(map(_prior_bits, counts), float, len(counts))
+    bits = np.log2(seen.sum() + _PRIOR_WORDS) - np.log2(seen + _PRIOR_WORDS * 2.0**-unseen)
+    return dict(zip(counts, bits.tolist(), strict=True))
 
 
 def _prior_bits(word: str) -> float:

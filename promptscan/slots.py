@@ -119,7 +119,13 @@ def _type(counts: dict[str, int], n_values: int) -> SlotType:
     texts = sum(counts.values())
 
     def most(looks: Callable[[str], object]) -> bool:
-        return sum(n for value, n in counts.items() if looks(value)) >= MOST * texts
+        left = texts
+        for value, n in counts.items():
+            if not looks(value):
+                left -= n
+                if left < MOST * texts:
+                    return False
+        return True
 
     if most(_NUMBER.fullmatch):
         return SlotType.NUMBER
