@@ -142,12 +142,12 @@ def _word_bits(members: list[Words]) -> dict[str, float]:
     """Return the bits a word costs: minus log2 of its smoothed frequency in the texts."""
     counts = Counter(chain.from_iterable(some.words for some in members))
     seen = np.fromiter(counts.values(), float, len(counts))
-    unseen = np.fromiter(map(_prior_bits, counts), float, len(counts))
+    unseen = np.fromiter(map(prior_bits, counts), float, len(counts))
     bits = np.log2(seen.sum() + _PRIOR_WORDS) - np.log2(seen + _PRIOR_WORDS * 2.0**-unseen)
     return dict(zip(counts, bits.tolist(), strict=True))
 
 
-def _prior_bits(word: str) -> float:
+def prior_bits(word: str) -> float:
     """Return the bits of a word in text that was not seen."""
     if len(word) == 1 and word >= "\u3040" and word.isalpha():
         return _CHARACTER
@@ -275,5 +275,5 @@ def _explains(template: Template, members: list[Words]) -> bool:
     fixed = [word for part in template.fixed for word in cut_words(part).words]
     words = sum(word[0].isalnum() for word in fixed)
     share = len(fixed) / float(np.median([len(some.words) for some in members]))
-    bits = sum(map(_prior_bits, fixed))
+    bits = sum(map(prior_bits, fixed))
     return words >= MIN_WORDS and (bits >= FRAME_BITS or share >= FRAME_SHARE)

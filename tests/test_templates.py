@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from promptscan.align import align
 from promptscan.errors import UsageError
+from promptscan.nesting import nest
 from promptscan.skeleton import find_template
 from promptscan.slots import Slot, SlotType, describe_slot
-from promptscan.templates import Template, match, nest, read_template, slot_values
+from promptscan.templates import Template, match, read_template, slot_values
 from promptscan.words import MAX_WORDS, cut_words
 
 ANIMALS = ["red fox", "blue whale", "small dog", "cats", "green sea turtle", "quick brown ants", "bees", "old owl"]
