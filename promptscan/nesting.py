@@ -109,9 +109,10 @@ def _cases(children: Sequence[Template], others: Sequence[Template], blank: str)
     child, other = child[smaller], other[smaller]
     order = np.lexsort((other, -size[other], child))
     for number, candidate in zip(child[order].tolist(), other[order].tolist(), strict=True):
-        if found[number] < 0 and others[candidate].slots:
-            if match(others[candidate], texts[number], exact=True) is not None:
-                found[number] = candidate
+        if found[number] >= 0 or not others[candidate].slots:
+            continue
+        if match(others[candidate], texts[number], exact=True) is not None:
+            found[number] = candidate
     return found
 
 
@@ -157,7 +158,9 @@ def _siblings(texts: Sequence[str], blank: str) -> tuple[Int64, Int64]:
     passage, owner = passage[shared], owner[shared]
     order = np.lexsort((passage, owner))
     passage, owner = passage[order], owner[order]
-    few = np.arange(len(owner)) - np.searchsorted(owner, owner) < _PASSAGES  # those of the least hash: the same in siblings
+    few = (
+        np.arange(len(owner)) - np.searchsorted(owner, owner) < _PASSAGES
+    )  # those of the least hash: the same in siblings
     order = np.lexsort((owner[few], passage[few]))
     passage, owner = passage[few][order], owner[few][order]
     first = np.searchsorted(passage, passage)
