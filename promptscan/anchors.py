@@ -188,7 +188,8 @@ class TemplateIndex:
 
     def _lacked(self, pair: Int64, place: Int64, here: NDArray[np.bool_], n: int) -> NDArray[np.float64]:
         """Return how many fixed words the text of each of n pairs lacks for sure."""
-        return np.bincount(pair, ((~here & self.firm[place]) * self.times[place]).astype(float), n)
+        lacks = np.bincount(pair, weights=(~here & self.firm[place]) * self.times[place], minlength=n)
+        return lacks.astype(np.float64, copy=False)
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:
