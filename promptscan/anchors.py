@@ -28,7 +28,7 @@ ANCHORED = 512
 hundreds of templates which have no rarer one have more."""
 
 _FIRST = (2, 8)  # rarest words of each template that are looked up before all of them
-_CELLS = 1 << 22  # texts x words at a time: they stay in the processor's cache
+_CELLS = 1 << 24  # texts x words at a time
 
 Int64 = NDArray[np.int64]
 

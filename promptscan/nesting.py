@@ -199,13 +199,12 @@ def _slots(fixed: tuple[str, ...], children: Sequence[Template], blank: str) -> 
 
 def _pruned(every: list[Template], parents: list[int], n: int) -> Hierarchy:
     """Drop made parents that save too little beside their own parent; their children become its children."""
-    bits = [_bits(some.fixed) for some in every]
     children = np.bincount([parent for parent in parents if parent >= 0], minlength=len(every)).tolist()
     for made in range(n, len(every)):  # children before their parents
         above = parents[made]
         if above < 0:
             continue
-        saved = (children[made] - 1) * (bits[made] - bits[above])
+        saved = (children[made] - 1) * (_bits(every[made].fixed) - _bits(every[above].fixed))
         if saved < FRAME_BITS + _SLOT_BITS * len(every[made].slots):
             parents = [above if parent == made else parent for parent in parents]
             children[above] += children[made] - 1
@@ -225,5 +224,5 @@ def _bits(fixed: tuple[str, ...]) -> float:
 
 def _unused_sign(templates: Sequence[Template]) -> str:
     """Return a sign that is in no template."""
-    used = {ord(sign) for template in templates for part in template.fixed for sign in part}
-    return chr(next(code for code in chain(*_UNSEEN) if code not in used))
+    used = set[str]().union(*(part for template in templates for part in template.fixed))
+    return next(sign for sign in map(chr, chain(*_UNSEEN)) if sign not in used)
