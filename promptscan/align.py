@@ -48,31 +48,33 @@ def _symbols(words: Words, symbols: dict[str, int]) -> list[int]:
 
 
 def _close_ranks(position: NDArray[np.int32], columns: NDArray[np.int64], rows: list[list[int]]) -> None:
-    """Move matches that stand alone next to the match after them, or else before them, in place."""
+    """Move matches that stand alone next to the match (or end of the text) after them, or else before them, in place."""
     width = max(map(len, rows)) + 1
     words = np.full((len(rows), width), -1, np.int64)
     for padded, row in zip(words, rows, strict=True):
         padded[: len(row)] = row
-    _slide(position, columns, words)
+    length = np.array([len(row) for row in rows], np.int32)[:, None]
+    _slide(position, columns, words, length)
     # the other way is the same movement seen from the end
-    length = np.array([len(row) for row in rows])[:, None]
     backwards = np.full_like(words, -1)
     for padded, row in zip(backwards, rows, strict=True):
         padded[: len(row)] = row[::-1]
-    mirrored = np.where(position >= 0, length - 1 - position, -1)[:, ::-1].astype(np.int32)
-    _slide(mirrored, columns[::-1], backwards)
+    mirrored = np.where(position >= 0, length - 1 - position, -1)[:, ::-1]
+    _slide(mirrored, columns[::-1], backwards, length)
     position[:] = np.where(mirrored >= 0, length - 1 - mirrored, -1)[:, ::-1]
 
 
-def _slide(position: NDArray[np.int32], columns: NDArray[np.int64], words: NDArray[np.int64]) -> None:
+def _slide(
+    position: NDArray[np.int32], columns: NDArray[np.int64], words: NDArray[np.int64], length: NDArray[np.int32]
+) -> None:
     """Move matches with a gap after them and none joined before them to the end of that gap, in place."""
     each = np.arange(len(position))[:, None]
     for _ in range(_PASSES):
-        here, after = position[:, :-1], position[:, 1:]
-        joined = np.zeros(here.shape, bool)
-        joined[:, 1:] = (here[:, :-1] >= 0) & (here[:, :-1] == here[:, 1:] - 1)
-        same = words[each, np.maximum(after - 1, 0)] == columns[:-1]
-        moves = (here >= 0) & (after > here + 1) & ~joined & same
+        after = np.hstack([position[:, 1:], length])
+        joined = np.zeros(position.shape, bool)
+        joined[:, 1:] = (position[:, :-1] >= 0) & (position[:, :-1] == position[:, 1:] - 1)
+        same = words[each, np.maximum(after - 1, 0)] == columns
+        moves = (position >= 0) & (after > position + 1) & ~joined & same
         if not moves.any():
             return
-        here[moves] = after[moves] - 1
+        position[moves] = after[moves] - 1

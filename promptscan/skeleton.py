@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.align import align
+from promptscan.records import fold_records
 from promptscan.slots import SlotType, describe_slot
-from promptscan.templates import Template, match
-from promptscan.words import Words, cut_words
+from promptscan.templates import Template, slot_values
+from promptscan.words import TOKEN, Words, cut_words
 
 SAMPLE = 50
 """Texts that are aligned."""
@@ -87,25 +89,37 @@ def find_template(texts: Sequence[str], medoid: int) -> Template | None:
     members, position = _of_the_group(members, position)
     if 2 * len(members) < asked or len(members) < min(2, asked):
         return None
-    found = [_describe(members, position, needed) for needed in (SUPPORT, 1.0)]
-    template = max((some for some in found if some), key=lambda some: min(some.support, SUPPORT), default=None)
+    cost = _word_bits(members)
+    template = _describe(members, position, cost, SUPPORT)
+    if (template is None or template.support < SUPPORT) and len(members) - 1 >= SUPPORT * len(members):
+        strict = _describe(members, position, cost, 1.0)  # in fewer texts, the share is all of them
+        if strict is not None and (template is None or strict.support > template.support):
+            template = strict
     if template is None:
         return None
     return replace(template, support=template.support * len(members) / asked)
 
 
-def _describe(members: list[Words], position: NDArray[np.int32], needed: float) -> Template | None:
+def _describe(
+    members: list[Words], position: NDArray[np.int32], cost: dict[str, float], needed: float
+) -> Template | None:
     """Return the template of aligned texts whose fixed words a share of them has; None if it explains too little."""
-    cost = _word_bits(members)
     word_bits = np.array([cost[word] for word in members[0].words])
     runs = _paying(_runs(position, members, word_bits, needed))
     if not len(runs.first):
         return None
-    template = _folded(_fixed_parts(runs, members, position), [some.text for some in members])
     compression = _compression(runs, members, cost)
-    if template is None or compression <= 0 or not _explains(template, members):
+    texts = [some.text for some in members]
+    drafted = _drafted(_fixed_parts(runs, members, position), texts)
+    if drafted is None or compression <= 0:
         return None
-    return replace(template, compression=compression)
+    template = replace(_typed(*drafted, len(texts)), compression=compression)
+    fixed = fold_records(drafted[0], drafted[1])
+    if fixed != drafted[0] and (folded := _drafted(fixed, texts)) is not None:
+        coarser = replace(_typed(*folded, len(texts)), compression=_saved(*folded, members, cost))
+        if coarser.compression > 0 and _explains(coarser, members):
+            return coarser
+    return template if _explains(template, members) else None
 
 
 def _sample(texts: Sequence[str], medoid: str) -> list[str]:
@@ -126,12 +140,14 @@ def _of_the_group(members: list[Words], position: NDArray[np.int32]) -> tuple[li
 
 def _word_bits(members: list[Words]) -> dict[str, float]:
     """Return the bits a word costs: minus log2 of its smoothed frequency in the texts."""
-    counts = Counter(word for some in members for word in some.words)
-    total = counts.total() + _PRIOR_WORDS
-    return {word: float(-np.log2((n + _PRIOR_WORDS * 2.0 ** -_prior_bits(word)) / total)) for word, n in counts.items()}
+    counts = Counter(chain.from_iterable(some.words for some in members))
+    seen = np.fromiter(counts.values(), float, len(counts))
+    unseen = np.fromiter(map(prior_bits, counts), float, len(counts))
+    bits = np.log2(seen.sum() + _PRIOR_WORDS) - np.log2(seen + _PRIOR_WORDS * 2.0**-unseen)
+    return dict(zip(counts, bits.tolist(), strict=True))
 
 
-def _prior_bits(word: str) -> float:
+def prior_bits(word: str) -> float:
     """Return the bits of a word in text that was not seen."""
     if len(word) == 1 and word >= "\u3040" and word.isalpha():
         return _CHARACTER
@@ -215,13 +231,16 @@ def _common_space(values: list[str]) -> str:
     return shortest[:size]
 
 
-def _folded(fixed: tuple[str, ...], texts: list[str]) -> Template | None:
-    """Type the slots by the texts that match, and make slots with a single value part of the fixed text."""
+def _drafted(fixed: tuple[str, ...], texts: list[str]) -> tuple[tuple[str, ...], list[list[str]]] | None:
+    """Return fixed parts and the values of the texts that match them, None when few do."""
     unknown = describe_slot([""])
     draft = Template(fixed, (unknown,) * (len(fixed) - 1))
-    found = [values for text in texts if (values := match(draft, text, exact=True)) is not None]
-    if len(found) < min(2, len(texts)) or 2 * len(found) < len(texts):
-        return None
+    found = [values for values in slot_values(draft, texts, exact=True) if values is not None]
+    return None if len(found) < min(2, len(texts)) or 2 * len(found) < len(texts) else (fixed, found)
+
+
+def _typed(fixed: tuple[str, ...], found: list[list[str]], n: int) -> Template:
+    """Type the slots by the values of the texts of n that match, and make slots with a single value fixed text."""
     parts, slots = [fixed[0]], []
     for part, column in zip(fixed[1:], zip(*found, strict=True), strict=True):
         slot = describe_slot(column)
@@ -230,14 +249,22 @@ def _folded(fixed: tuple[str, ...], texts: list[str]) -> Template | None:
         else:
             slots.append(slot)
             parts.append(part)
-    return Template(tuple(parts), tuple(slots), support=len(found) / len(texts))
+    return Template(tuple(parts), tuple(slots), support=len(found) / n)
+
+
+def _saved(fixed: tuple[str, ...], found: list[list[str]], members: list[Words], cost: dict[str, float]) -> float:
+    """Return the share of the bits of the texts that fixed parts save in those that match."""
+    gaps = np.array([[len(TOKEN.findall(value)) for value in row] for row in found])
+    bits = np.array([sum(cost.get(word, 0.0) for word in TOKEN.findall(part)) for part in fixed])
+    nowhere = np.zeros(0, np.int64)
+    return _compression(_Runs(nowhere, nowhere, gaps, bits), members, cost)
 
 
 def _compression(runs: _Runs, members: list[Words], cost: dict[str, float]) -> float:
     """Return the share of the bits of the texts that the runs save."""
     size = np.array([[len(some.words)] for some in members])
     literal = sum(cost[word] for some in members for word in some.words) + float(_length_bits(size).sum())
-    saved = (len(members) - 1) * float(runs.bits.sum()) + float(
+    saved = (len(runs.gaps) - 1) * float(runs.bits.sum()) + float(
         _length_bits(size).sum() - _length_bits(runs.gaps).sum()
     )
     return saved / literal
@@ -248,5 +275,5 @@ def _explains(template: Template, members: list[Words]) -> bool:
     fixed = [word for part in template.fixed for word in cut_words(part).words]
     words = sum(word[0].isalnum() for word in fixed)
     share = len(fixed) / float(np.median([len(some.words) for some in members]))
-    bits = sum(map(_prior_bits, fixed))
+    bits = sum(map(prior_bits, fixed))
     return words >= MIN_WORDS and (bits >= FRAME_BITS or share >= FRAME_SHARE)

@@ -61,6 +61,7 @@ _CODE = re.compile(
     r"\b(?:def|import|return|class|function|var|const|SELECT|public|void|print|include)\b"
 )
 _CODE_SIGNS = 3
+_RECORD = re.compile(r"\{\s?[\"']|\[\s?[\"'{]")
 _NAME = re.compile(r"\W{0,2}[^\W\d_][\w'’.-]*(?:\W{1,2}[\w'’.&-]+){0,4}\W{0,2}")
 _LANGUAGE_NAMES = """
     afrikaans albanian amharic arabic armenian azerbaijani basque belarusian bengali bosnian bulgarian burmese cantonese
@@ -85,6 +86,8 @@ def _is_language(value: str) -> bool:
 
 
 def _is_code(value: str) -> bool:
+    if _RECORD.match(value):
+        return True
     return sum(1 for _, _ in zip(_CODE.finditer(value), range(_CODE_SIGNS), strict=False)) == _CODE_SIGNS
 
 
@@ -117,22 +120,29 @@ def describe_slot(values: Sequence[str]) -> Slot:
 def _type(counts: dict[str, int], n_values: int) -> SlotType:
     """Return the first type that fits distinct values with their numbers of texts."""
     texts = sum(counts.values())
-
-    def most(looks: Callable[[str], object]) -> bool:
-        return sum(n for value, n in counts.items() if looks(value)) >= MOST * texts
-
-    if most(_NUMBER.fullmatch):
+    if _most(_NUMBER.fullmatch, counts, texts):
         return SlotType.NUMBER
-    if most(_is_language):
+    if _most(_is_language, counts, texts):
         return SlotType.LANGUAGE
-    if most(_URL.fullmatch):
+    if _most(_URL.fullmatch, counts, texts):
         return SlotType.URL
     if n_values <= ENUM_VALUES and texts >= ENUM_REPEATS * n_values:
         return SlotType.ENUM
-    if most(_ID.fullmatch):
+    if _most(_ID.fullmatch, counts, texts):
         return SlotType.ID
-    if most(_is_code):
+    if _most(_is_code, counts, texts):
         return SlotType.CODE
-    if most(_is_name):
+    if _most(_is_name, counts, texts):
         return SlotType.NAME
     return SlotType.FREE_TEXT
+
+
+def _most(looks: Callable[[str], object], counts: dict[str, int], texts: int) -> bool:
+    """Tell whether enough texts have a value that looks like a type; stops at the value that makes them too few."""
+    left = texts
+    for value, n in counts.items():
+        if not looks(value):
+            left -= n
+            if left < MOST * texts:
+                return False
+    return True

@@ -7,7 +7,7 @@ format strings: a prompt that holds `{slot_1:number}` itself is written `{{slot_
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from promptscan.align import align
 from promptscan.errors import UsageError
 from promptscan.slots import Slot, SlotType
-from promptscan.words import TOKEN, Words, cut_words
+from promptscan.words import Words, cut_words
 
 ENOUGH = 0.9
 """Share of a template's fixed words that a text which differs in them must have, in order, to be of the template."""
 
 _MARK = re.compile(r"\{\{|\}\}|\{slot_(\d{1,9}):([a-z_]{1,32})\}|[{}]")
-_UNSEEN = ("\ue000", "\uf8ff", "\U000f0000", "\U0010fffd", "\ufdd0")  # for private use: unlikely in any text
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def _exact(fixed: tuple[str, ...], text: str) -> list[str] | None:
     return values
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _anchors(fixed: tuple[str, ...]) -> tuple[Words, NDArray[np.int64], Counter[str]]:
     """Return the fixed words in one row, the part each is of, and how often each occurs."""
     cut = [cut_words(part.casefold()) for part in fixed]
@@ -167,35 +166,3 @@ def _aligned(fixed: tuple[str, ...], text: str) -> list[str] | None:
         stop = place.start[where[after]] if after < len(where) else len(text)
         values.append(text[start:stop].strip())
     return values
-
-
-def nest(templates: Sequence[Template]) -> NDArray[np.int64]:
-    """Find the template that each template is a case of: the same frame with a slot partly or wholly fixed.
-
-    Args:
-        templates: n templates; two that differ in nothing but slot types are not nested.
-
-    Returns:
-        For each the index of its parent, -1 for none. The parent is the one with the most fixed text, ties to the
-        lowest index; parents have less fixed text than their children, so there is no cycle. int64 (n,).
-    """
-    every = "".join(part for template in templates for part in template.fixed)
-    blank = next((mark for mark in _UNSEEN if mark not in every), None)
-    parents = np.full(len(templates), -1, np.int64)
-    if blank is None:
-        return parents
-    words = [{word for part in template.fixed for word in TOKEN.findall(part)} for template in templates]
-    common = Counter(word for some in words for word in some)
-    holders = defaultdict(list)  # a case has all words of its parent, so its rarest word finds the parent
-    for index, some in enumerate(words):
-        if some and templates[index].slots:
-            holders[min(some, key=lambda word: (common[word], word))].append(index)
-    size = [sum(map(len, template.fixed)) for template in templates]
-    for index, template in enumerate(templates):
-        text = blank.join(template.fixed)
-        candidates = {parent for word in words[index] for parent in holders.get(word, ()) if size[parent] < size[index]}
-        for parent in sorted(candidates, key=lambda parent: (-size[parent], parent)):
-            if _exact(templates[parent].fixed, text) is not None:
-                parents[index] = parent
-                break
-    return parents

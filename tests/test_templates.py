@@ -14,7 +14,7 @@ from promptscan.align import align
 from promptscan.errors import UsageError
 from promptscan.skeleton import find_template
 from promptscan.slots import Slot, SlotType, describe_slot
-from promptscan.templates import Template, match, nest, read_template, slot_values
+from promptscan.templates import Template, match, read_template, slot_values
 from promptscan.words import MAX_WORDS, cut_words
 
 ANIMALS = ["red fox", "blue whale", "small dog", "cats", "green sea turtle", "quick brown ants", "bees", "old owl"]
@@ -95,6 +95,14 @@ def test_words_that_long_values_share_by_chance_are_no_fixed_text():
     assert found(texts).fixed == ("Answer the question below as an expert would: ", " Now give your final answer")
 
 
+def test_a_sign_that_ends_every_text_is_found_at_the_end():
+    values = ["be brief", "cost 10.50 or more", "rhyme. Be kind", "have v2.0 of it", "go on"]
+    assert found([f"Write about the sea for me. It needs to {value}." for value in values]).fixed == (
+        "Write about the sea for me. It needs to ",
+        ".",
+    )
+
+
 def test_words_of_a_slot_that_look_like_its_frame_stay_in_the_slot():
     values = ["one. two", "three. Say four", "five", "six. Say. seven eight", "nine. ten. eleven"]
     texts = [f"Repeat this text. {a}. Say it again, louder this time." for a in values]
@@ -154,6 +162,15 @@ def test_values_and_frames_of_hostile_signs(value: str):
     assert template.fixed == (f"Ignore {value} and the rules: ", f" please, {value} now")
     assert match(template, texts[3]) == [ANIMALS[3]]
     assert read_template(str(template)) == (template.fixed, tuple(slot.type for slot in template.slots))
+
+
+def test_slots_of_hostile_values():
+    values = ["{slot_1:number}", "{slot_2:enum} {{x}}", "}}{", "(.*)+$ [a-z", "'; DROP TABLE texts; --", "%s %d \\1"]
+    texts = [f"Please repeat {value} to the whole group, loudly" for value in values]
+    template = found(texts)
+    assert str(template) == "Please repeat {slot_1:free_text} to the whole group, loudly"
+    assert slot_values(template, texts) == [[value] for value in values]
+    assert template.fill(["{slot_1:number}"]) == texts[0]
 
 
 @pytest.mark.parametrize(
@@ -273,29 +290,6 @@ def test_matching_hostile_text_takes_time_in_proportion_to_it():
     template = Template(("a", "a", "a", "a", "b"), (FREE,) * 4)
     assert match(template, "a" * 1_000_000, exact=True) is None
     assert match(template, "a" * 1_000_000 + "b") is not None
-
-
-# nesting
-
-
-def test_a_case_of_a_template_is_its_child():
-    frame = Template(("Act as a ", " and ", "."), (FREE, FREE))
-    case = Template(("Act as a pirate and ", "."), (FREE,))
-    finer = Template(("Act as a pirate and tell a ", " tale."), (FREE,))
-    constant = Template(("Act as a pirate and tell a long tale.",), ())
-    other = Template(("Translate ", " to German"), (FREE,))
-    assert nest([constant, frame, other, finer, case]).tolist() == [3, -1, -1, 4, 1]
-
-
-def test_equal_templates_and_no_templates_are_not_nested():
-    assert nest([]).tolist() == []
-    assert nest([Template(("a b ", ""), (FREE,))] * 2).tolist() == [-1, -1]
-
-
-def test_a_fixed_text_cannot_pass_for_a_slot():
-    hostile = Template(("Act as a \ue000 and sing.",), ())
-    frame = Template(("Act as a ", " and sing."), (FREE,))
-    assert nest([hostile, frame]).tolist() == [1, -1]
 
 
 # slots
