@@ -225,6 +225,7 @@ def _templates(writer: Writer, settings: Settings, run: Run, progress: Progress)
     ):
         return
     from promptscan.build.calibrating import keep_calibrated
+    from promptscan.build.nesting import nest_templates
     from promptscan.build.templating import find_templates
 
     with run.stage("calibrate"):
@@ -232,6 +233,7 @@ def _templates(writer: Writer, settings: Settings, run: Run, progress: Progress)
         run.note("calibrate", thresholds)
     with run.stage("templates"):
         run.note("templates", find_templates(writer, thresholds, progress=progress))
+        nest_templates(writer)
 
 
 def _families(writer: Writer, settings: Settings, run: Run, *, recluster: bool) -> None:

@@ -23,8 +23,8 @@ def save_duplicates(writer: Writer, con: duckdb.DuckDBPyConnection, found: Found
     """Append duplicate groups and members."""
     with writer.segment("duplicates", key=_key("duplicates", meta), meta=dict(meta)) as directory:
         groups = "duplicate_id:l medoid_clean_id:l worst_score:f"
-        _save(con, directory / "duplicate_groups.parquet", groups, found.groups)
-        _save(con, directory / "duplicate_members.parquet", "clean_id:l duplicate_id:l score:f", found.members)
+        save_rows(con, directory / "duplicate_groups.parquet", groups, found.groups)
+        save_rows(con, directory / "duplicate_members.parquet", "clean_id:l duplicate_id:l score:f", found.members)
 
 
 def save_templates(writer: Writer, con: duckdb.DuckDBPyConnection, found: Found, meta: dict[str, Any]) -> None:
@@ -45,18 +45,18 @@ def save_templates(writer: Writer, con: duckdb.DuckDBPyConnection, found: Found,
     ]
     with writer.segment("templates", key=_key("templates", meta), meta=dict(meta)) as directory:
         columns = "template_id:s template:s n_slots:i compression:f"
-        _save(con, directory / "template_forms.parquet", columns, forms)
-        _save(con, directory / "slot_types.parquet", "template_id:s slot:i type:s", slots)
-        _save(con, directory / "template_members.parquet", "clean_id:l template_id:s", members)
-        _save(con, directory / "slot_fills.parquet", "template_id:s slot:i clean_id:l value:s", fills)
+        save_rows(con, directory / "template_forms.parquet", columns, forms)
+        save_rows(con, directory / "slot_types.parquet", "template_id:s slot:i type:s", slots)
+        save_rows(con, directory / "template_members.parquet", "clean_id:l template_id:s", members)
+        save_rows(con, directory / "slot_fills.parquet", "template_id:s slot:i clean_id:l value:s", fills)
 
 
 def _key(kind: str, meta: dict[str, Any]) -> str:
     return hashlib.sha256(f"{kind}|{meta['key']}".encode()).hexdigest()
 
 
-def _save(con: duckdb.DuckDBPyConnection, path: Path, columns: str, rows: list[Any]) -> None:
-    """Write rows in the order of their columns; `columns` are `name:kind`."""
+def save_rows(con: duckdb.DuckDBPyConnection, path: Path, columns: str, rows: list[Any]) -> None:
+    """Write rows, sorted, in the order of their columns; `columns` are `name:kind`, kinds of `TYPES`."""
     pairs = [column.split(":") for column in columns.split()]
     arrays = [pa.array([row[i] for row in rows], TYPES[kind]) for i, (_, kind) in enumerate(pairs)]
     con.register("rows_to_save", pa.Table.from_arrays(arrays, names=[column for column, _ in pairs]))

@@ -5,7 +5,6 @@ Nothing old is rewritten: each build appends the groups and templates it found a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.anchors import TemplateIndex
 from promptscan.build.comparing import clean_texts, stored_edges
 from promptscan.build.grouped import save_duplicates, save_templates
 from promptscan.calibrate import Thresholds
@@ -25,12 +25,13 @@ from promptscan.skeleton import find_template
 from promptscan.slots import Slot, describe_slot
 from promptscan.sql import arrow
 from promptscan.store import Writer
-from promptscan.templates import Template, match, read_template, slot_values
+from promptscan.templates import Template, read_template, slot_values
 from promptscan.types import Progress
 from promptscan.verify import Edges, Relation, shared_wording, similarity
 
 MEMBERS = 3  # texts a template needs at least
-TRIED = 4  # known templates a new text is matched with at most
+JOINED = 65_536  # new texts matched to known templates at a time
+JUST_JOINED = 0  # a template number where all that matters is that there is one
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
@@ -107,19 +108,17 @@ def find_templates(writer: Writer, thresholds: Thresholds, *, progress: Progress
     n = sum(int(segment.meta["n"]) for segment in writer.manifest.of_kind("edges"))
     found = Found()
     with writer.connect() as con:
-        edges = stored_edges(con, done)
-        if len(edges.a):
-            local = _local(con, edges, thresholds)
-            steps: tuple[Callable[[], None], ...] = (
-                partial(_join_groups, con, local, found),
-                partial(_new_groups, local, found),
-                partial(_join_templates, con, local, found),
-                partial(_new_templates, local, found),
-            )
-            for number, step in enumerate(steps):
-                progress("templates", number, len(steps))
-                step()
-            progress("templates", len(steps), len(steps))
+        local = _local(con, stored_edges(con, done), thresholds)
+        steps: tuple[Callable[[], None], ...] = (
+            partial(_join_groups, con, local, found),
+            partial(_new_groups, local, found),
+            partial(_join_templates, con, local, found, range(done, n)),
+            partial(_new_templates, local, found),
+        )
+        for number, step in enumerate(steps):
+            progress("templates", number, len(steps))
+            step()
+        progress("templates", len(steps), len(steps))
         meta: dict[str, Any] = {"n": n - done, "rate": rate, "key": template_key(writer.manifest, rate)}
         save_duplicates(writer, con, found, meta)
         save_templates(writer, con, found, meta)
@@ -180,38 +179,32 @@ def _new_groups(local: _Local, found: Found) -> None:
         found.members += zip(local.cleans[members].tolist(), [name] * len(members), near.tolist(), strict=True)
 
 
-def _join_templates(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:
-    """Match texts without a template to those of the texts they share a frame with, best first."""
-    text, other, score = _both_ways(local.framed())
-    asks = (local.template[text] < 0) & (local.template[other] >= 0)
-    tried: dict[int, dict[int, float]] = defaultdict(dict)
-    for number, template, share in zip(
-        text[asks].tolist(), local.template[other[asks]].tolist(), score[asks].tolist(), strict=True
-    ):
-        tried[number][template] = max(share, tried[number].get(template, 0.0))
-    known = _known_templates(con, {template for own in tried.values() for template in own})
-    for number, own in tried.items():
-        for template in sorted(own, key=lambda name: (-own[name], name))[:TRIED]:
-            values = match(known[template], local.texts[number])
-            if values is not None:
-                local.template[number] = template
-                found.values.append((int(local.cleans[number]), template, values))
-                break
+def _join_templates(con: duckdb.DuckDBPyConnection, local: _Local, found: Found, new: range) -> None:
+    """Match new texts to all known templates, by the rarest words of these."""
+    known = known_templates(con)
+    if not known:
+        return
+    numbers, index = list(known), TemplateIndex.build(list(known.values()))
+    query = "SELECT clean_id, clean FROM base_cleans WHERE clean_id >= $1 AND clean_id < $2 ORDER BY clean_id"
+    for start in new[::JOINED]:
+        rows = arrow(con, query, [start, min(start + JOINED, new.stop)])
+        cleans, texts = rows["clean_id"].to_pylist(), rows["clean"].to_pylist()
+        for clean_id, matched in zip(cleans, index.assign(texts), strict=True):
+            if matched is not None:
+                found.values.append((clean_id, numbers[matched[0]], matched[1]))
+    joined = np.array([clean_id for clean_id, _, _ in found.values], np.int64)
+    local.template[np.isin(local.cleans, joined)] = JUST_JOINED
 
 
-def _known_templates(con: duckdb.DuckDBPyConnection, numbers: set[int]) -> dict[int, Template]:
-    """Read templates back from their written form."""
-    con.register(
-        "wanted", pa.table({"template_id": pa.array([f"T-{number}" for number in sorted(numbers)], pa.string())})
-    )
+def known_templates(con: duckdb.DuckDBPyConnection) -> dict[int, Template]:
+    """Read all templates back from their written form, by number, ascending."""
     rows = con.execute(
-        "SELECT template_id, template FROM base_template_forms SEMI JOIN wanted USING (template_id)"
+        "SELECT template_id[3:]::BIGINT, template, compression FROM base_template_forms ORDER BY ALL"
     ).fetchall()
-    con.unregister("wanted")
     templates = {}
-    for name, written in rows:
+    for number, written, compression in rows:
         fixed, types = read_template(written)
-        templates[int(name[2:])] = Template(fixed, tuple(Slot(kind, 0, 0.0) for kind in types))
+        templates[number] = Template(fixed, tuple(Slot(kind, 0, 0.0) for kind in types), compression)
     return templates
 
 

@@ -57,15 +57,22 @@ JOIN base_cleans a ON a.clean_id = e.clean_a
 JOIN base_cleans b ON b.clean_id = e.clean_b;
 
 CREATE VIEW templates AS
+WITH forms AS (FROM base_template_forms UNION ALL FROM base_frame_forms),
+holders AS (
+  SELECT clean_id, template_id, true AS own FROM base_template_members
+  UNION ALL
+  SELECT m.clean_id, a.ancestor_id, false FROM base_template_members m JOIN base_template_ancestors a USING (template_id)
+)
 SELECT
   f.template_id, f.template, f.n_slots,
   count(DISTINCT c.text_id) AS n_texts, count(*) AS n_prompts, count(DISTINCT p.account_id) AS n_accounts,
-  any_value(f.compression) AS compression, any_value(n.parent_id) AS parent_id
-FROM base_template_forms f
-LEFT JOIN base_template_parents n USING (template_id)
-JOIN base_template_members t USING (template_id)
+  any_value(f.compression) AS compression, any_value(n.parent_id) AS parent_id,
+  count(DISTINCT c.text_id) FILTER (h.own) AS n_own
+FROM forms f
+JOIN holders h USING (template_id)
 JOIN base_text_cleans c USING (clean_id)
 JOIN base_prompts p USING (text_id)
+LEFT JOIN base_template_parents n USING (template_id)
 GROUP BY f.template_id, f.template, f.n_slots;
 
 CREATE VIEW slot_values AS
@@ -78,7 +85,9 @@ SELECT
   count(DISTINCT v.value) AS n_values, entropy(v.value) AS entropy
 FROM base_slot_types t
 LEFT JOIN base_slot_fills v ON v.template_id = t.template_id AND v.slot = t.slot
-GROUP BY t.template_id, t.slot;
+GROUP BY t.template_id, t.slot
+UNION ALL
+SELECT template_id, slot, type, n_values, entropy FROM base_frame_slots;
 
 CREATE VIEW families AS
 SELECT

@@ -65,6 +65,14 @@ TABLES: dict[str, Table] = {
     ),
     "template_members": Table("templates", {"clean_id": "BIGINT", "template_id": "VARCHAR"}),
     "template_parents": Table("nesting", {"template_id": "VARCHAR", "parent_id": "VARCHAR"}),
+    "template_ancestors": Table("nesting", {"template_id": "VARCHAR", "ancestor_id": "VARCHAR"}),
+    "frame_forms": Table(
+        "nesting", {"template_id": "VARCHAR", "template": "VARCHAR", "n_slots": "INTEGER", "compression": "DOUBLE"}
+    ),
+    "frame_slots": Table(
+        "nesting",
+        {"template_id": "VARCHAR", "slot": "INTEGER", "type": "VARCHAR", "n_values": "BIGINT", "entropy": "DOUBLE"},
+    ),
     "slot_types": Table("templates", {"template_id": "VARCHAR", "slot": "INTEGER", "type": "VARCHAR"}),
     "slot_fills": Table(
         "templates", {"template_id": "VARCHAR", "slot": "INTEGER", "clean_id": "BIGINT", "value": "VARCHAR"}
