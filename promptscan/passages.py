@@ -113,7 +113,7 @@ def _ascii_widths() -> Int64:
 
 def _alone(characters: str) -> Int64:
     lengths = pc.utf8_length(match_keys(pa.array(list(characters), pa.large_string())))
-    return lengths.to_numpy().astype(np.int64)
+    return np.asarray(lengths, np.int64)
 
 
 def _whole_words(text: str, place: Passage) -> Passage | None:

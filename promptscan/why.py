@@ -27,7 +27,7 @@ PASSAGE = 30  # characters a passage must have to be contained in more than a co
 
 READ = 1 << 15  # characters of a text that are searched at a time for a passage it contains
 SPENT = 1 << 19  # characters of all hits together that are searched for passages they contain
-SKIMMED = 1 << 12  # characters of a similar text that are searched for words it shares with the query
+SKIMMED = 1 << 11  # characters of a similar text that are searched for words it shares with the query
 SHOWN = 500  # characters of a passage, a difference or a slot value that are handed on
 MOST = 20  # differences that are handed on
 READINGS = 4  # encoded passages of a query that are searched for as well

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import promptscan
 from promptscan.api import Store, scan
 from promptscan.encoders import load_encoder
 from promptscan.errors import StoreError, UsageError
-from promptscan.hits import Kind, SearchResult, explain
+from promptscan.hits import Kind, SearchResult
+from promptscan.why import relation
 from tests.commands import promptscan as command
 from tests.commands import refused
 from tests.logs import GRADE, NEAR, POC, REPEATED
@@ -201,7 +201,7 @@ class TestKinds:
         ],
     )
     def test_relations_of_two_texts(self, query: str, found: str, kind: Kind):
-        assert explain(query, found) is kind
+        assert relation(query, found) is kind
 
     def test_hits_carry_their_kind(self, store: promptscan.Store):
         kinds = {hit.text: hit.kind for hit in store.search(POC_TEXT, k=100).hits}
@@ -213,7 +213,7 @@ def test_results_convert_to_arrow_with_their_types(store: promptscan.Store):
     found = store.search("proof of concept", k=5)
     table = found.to_arrow()
     assert table.column_names == list(SCHEMA["$defs"]["hit"]["required"])
-    assert table.to_pylist() == [asdict(hit) for hit in found.hits]
+    assert table.to_pylist() == [hit.to_dict() for hit in found.hits]
     assert hasattr(found, "__arrow_c_stream__")
     assert SearchResult({}, truncated=False, recall=1.0, hits=()).to_arrow().num_rows == 0
 
