@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             "Texts, most prompts first",
             False,
             (
-                "SELECT t.text_id, t.n_prompts, t.n_accounts, list(v.value ORDER BY v.slot) AS \"values\", t.text "
+                'SELECT t.text_id, t.n_prompts, t.n_accounts, list(v.value ORDER BY v.slot) AS "values", t.text '
                 "FROM (FROM texts WHERE template_id = $1 ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10) t "
                 "LEFT JOIN slot_values v ON v.text_id = t.text_id AND v.template_id = $1 "
                 "GROUP BY t.text_id, t.n_prompts, t.n_accounts, t.text ORDER BY t.n_prompts DESC NULLS LAST, t.text_id"
@@ -273,26 +274,42 @@ def sections(con: duckdb.DuckDBPyConnection, kind: str, key: str) -> list[Sectio
     return found
 
 
-def slot_summaries(con: duckdb.DuckDBPyConnection, templates: Sequence[str], most: int = 5) -> dict[str, list[Any]]:
-    """Return the slots of templates: slot, type, n_values, entropy in bits, and the `most` commonest values of each.
+def explained(con: duckdb.DuckDBPyConnection, view: str, rows: pa.Table) -> pa.Table:
+    """Add to listed templates their `slots` with the commonest values, and to listed duplicate groups their medoid's `text`."""
+    if view == "templates":
+        return _with_slots(con, rows)
+    return _with_medoids(con, rows) if view == "duplicates" else rows
 
-    Returns:
-        By template id; a value is a mapping of `value` and `n_texts`, the texts that have it.
-    """
-    con.register("wanted", pa.table({"template_id": pa.array(sorted(set(templates)), pa.string())}))
-    found: dict[str, list[Any]] = {template: [] for template in templates}
-    for row in arrow(con, script("slot_summary"), [most]).to_pylist():
+
+def _with_slots(con: duckdb.DuckDBPyConnection, rows: pa.Table, most: int = 5) -> pa.Table:
+    with _wanted(con, rows.select(["template_id"])):
+        slots = arrow(con, script("slot_summary"), [most])
+    found: dict[str, list[Any]] = {name: [] for name in rows["template_id"].to_pylist()}
+    for row in slots.to_pylist():
         found[row.pop("template_id")].append(row)
-    con.unregister("wanted")
-    return found
+    kind = pa.list_(pa.struct(list(slots.schema)[1:]))
+    return rows.append_column("slots", pa.array(list(found.values()), kind))
 
 
-def medoid_texts(con: duckdb.DuckDBPyConnection, medoids: Sequence[int]) -> list[str | None]:
-    """Return the texts with these ids, in their order."""
-    con.register("wanted", pa.table({"text_id": pa.array(sorted(set(medoids)), pa.int64())}))
-    known = dict(con.execute("SELECT text_id, text FROM base_texts SEMI JOIN wanted USING (text_id)").fetchall())
-    con.unregister("wanted")
-    return [known.get(medoid) for medoid in medoids]
+def _with_medoids(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    with _wanted(con, rows.select(["medoid_text_id"])):
+        texts = con.execute(
+            "SELECT text_id, text FROM base_texts SEMI JOIN wanted ON text_id = medoid_text_id"
+        ).fetchall()
+    known = dict(texts)
+    return rows.append_column(
+        "text", pa.array([known.get(one) for one in rows["medoid_text_id"].to_pylist()], pa.string())
+    )
+
+
+@contextmanager
+def _wanted(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[None]:
+    """Lend a connection the table `wanted`."""
+    con.register("wanted", rows)
+    try:
+        yield
+    finally:
+        con.unregister("wanted")
 
 
 def _asked(con: duckdb.DuckDBPyConnection, queries: Sequence[tuple[str, str, bool, str]], key: str) -> list[Section]:

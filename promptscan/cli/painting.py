@@ -39,11 +39,6 @@ GONE_STYLE, NEW_STYLE = "red", "green"
 _MARK = re.compile(r"(?P<brace>\{\{|\}\})|\{slot_(?P<slot>\d{1,9}):(?P<type>[a-z_]{1,32})\}")
 
 
-def has_colour(console: Console) -> bool:
-    """Say whether what is drawn on a console will be coloured."""
-    return console.color_system is not None and not console.no_color
-
-
 def template(written: str, *, colour: bool, limit: int = WHOLE) -> Text:
     """Draw a written template: slots as coloured `{number}`, or as they are written where there is no colour.
 
@@ -69,7 +64,9 @@ def slot_style(kind: object) -> str:
     return SLOT_STYLES.get(str(kind), "bright_yellow")
 
 
-def marked(text: str, spans: Iterable[tuple[int, int, str]], *, colour: bool, limit: int = WHOLE) -> Text:
+def marked(
+    text: str, spans: Iterable[tuple[int, int, str]], *, colour: bool, limit: int = WHOLE, lines: bool = False
+) -> Text:
     """Draw a text with some of its characters marked.
 
     Args:
@@ -77,6 +74,7 @@ def marked(text: str, spans: Iterable[tuple[int, int, str]], *, colour: bool, li
         spans: (first character, character after the last, style), ascending, not overlapping.
         colour: whether styles are seen; else spans stand between » and «.
         limit: characters of the text that are drawn.
+        lines: keep the text's own lines.
     """
     from rich.text import Text
 
@@ -84,11 +82,11 @@ def marked(text: str, spans: Iterable[tuple[int, int, str]], *, colour: bool, li
     for start, end, style in spans:
         if start >= limit:
             break
-        drawn.append(vis(text[place:start], None))
-        piece = vis(text[start : min(end, limit)], None)
+        drawn.append(vis(text[place:start], None, multiline=lines))
+        piece = vis(text[start : min(end, limit)], None, multiline=lines)
         drawn.append(piece if colour else f"»{piece}«", style)
         place = min(end, limit)
-    return drawn.append(vis(text[place:], max(limit - place, 0)))
+    return drawn.append(vis(text[place:], max(limit - place, 0), multiline=lines))
 
 
 def excerpt(text: str, start: int, end: int, width: int, *, colour: bool) -> Text:
@@ -97,7 +95,7 @@ def excerpt(text: str, start: int, end: int, width: int, *, colour: bool) -> Tex
     first = 0 if end <= width - 4 else max(0, start - lead)
     shown = text[first : max(first + 2 * width, 1)]
     cut = marked(shown, [(start - first, min(end - first, len(shown)), PASSAGE_STYLE)], colour=colour, limit=2 * width)
-    return line(cut if not first else _text("…") + cut, width)
+    return line(cut if not first else plain("…") + cut, width)
 
 
 def line(text: Text, width: int) -> Text:
@@ -123,23 +121,23 @@ def change(before: str, after: str, *, colour: bool) -> Text:
     old, new = vis(before, 2 * VALUE), vis(after, 2 * VALUE)
     gone, added = (GONE_STYLE, NEW_STYLE) if colour else ("", "")
     if not before:
-        return _text("+" + new, added)
+        return plain("+" + new, added)
     if not after:
-        return _text("−" + old, gone)
-    return _text(old, gone) + _text(" → ", "dim") + _text(new, added)
+        return plain("−" + old, gone)
+    return plain(old, gone) + plain(" → ", "dim") + plain(new, added)
 
 
 def changes(found: Sequence[Mapping[str, Any]], before: str, after: str, n: int, *, colour: bool) -> Text:
     """Draw differences, given as mappings with what is `before` and `after`; `n` is how many there are in all."""
     drawn = [change(one[before], one[after], colour=colour) for one in found]
     if n > len(found):
-        drawn.append(_text(f"{n - len(found):,} more", "dim"))
+        drawn.append(plain(f"{n - len(found):,} more", "dim"))
     return joined(drawn)
 
 
 def joined(parts: Sequence[Text]) -> Text:
     """Join drawn parts by a dim dot."""
-    return _text(" · ", "dim").join(parts)
+    return plain(" · ", "dim").join(parts)
 
 
 def top_values(slots: Sequence[Mapping[str, Any]], width: int, *, colour: bool) -> Text:
@@ -148,22 +146,22 @@ def top_values(slots: Sequence[Mapping[str, Any]], width: int, *, colour: bool) 
     share = (width - 3 * (room - 1) - (9 if room < len(slots) else 0)) // room
     parts = []
     for slot in slots[:room]:
-        own = _text(f"{slot['slot']} ", slot_style(slot["type"]) if colour else "")
+        own = plain(f"{slot['slot']} ", slot_style(slot["type"]) if colour else "")
         own += values(slot["values"], slot["n_values"])
         parts.append(line(own, share))
     if room < len(slots):
-        parts.append(_text(f"+{len(slots) - room} slots", "dim"))
+        parts.append(plain(f"+{len(slots) - room} slots", "dim"))
     return joined(parts)
 
 
 def values(common: Sequence[Mapping[str, Any]], n_values: int) -> Text:
     """Draw values with how many texts have them, commonest first, and how many more values there are."""
-    drawn = _text("")
+    drawn = plain("")
     for number, one in enumerate(common):
         drawn.append(" | " if number else "", "dim")
         drawn.append(vis(one["value"], VALUE) or "(nothing)", "" if one["value"] else "dim")
         if one["n_texts"] > 1:
-            drawn.append(f" ×{one['n_texts']:,}", "dim")  # noqa: RUF001
+            drawn.append(f" ×{one['n_texts']:,}", "dim")
     if n_values > len(common):
         drawn.append(f" +{n_values - len(common):,}", "dim")
     return drawn
@@ -191,7 +189,8 @@ def slot_spans(fixed: Sequence[str], types: Sequence[str], own: Sequence[str], t
     return spans
 
 
-def _text(content: str, style: str = "") -> Text:
+def plain(content: str, style: str = "") -> Text:
+    """Draw what is safe already, in a style."""
     from rich.text import Text
 
     return Text(content, style)
