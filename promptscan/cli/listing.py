@@ -37,7 +37,6 @@ SHOWN: dict[str, list[Column]] = {
         Column("template_id", "template"),
         Column("n_prompts", "sent"),
         Column("n_accounts", "by"),
-        Column("n_slots", "slots"),
         Column("compression", "saved", role=Role.SHARE),
         Column("template", "fixed text and slots", role=Role.TEXT, paint=_template),
     ],

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from promptscan.cli import painting
-from promptscan.cli.table import INDENT, Column, Notes, Role, draw, has_colour
+from promptscan.cli.table import INDENT, Column, Role, draw, has_colour
 from promptscan.templates import read_template
 from promptscan.vis import vis
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from promptscan.cli.table import Notes
     from promptscan.views import Section
 
 EXAMPLE_LINES = 3

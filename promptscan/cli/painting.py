@@ -22,6 +22,9 @@ WHOLE = 4_000
 VALUE = 28
 """Columns of a slot value in a list."""
 
+ROOM = 24
+"""Columns that the values of one slot need to say something."""
+
 SLOT_STYLES = {
     "const": "dim",
     "number": "cyan",
@@ -40,7 +43,7 @@ _MARK = re.compile(r"(?P<brace>\{\{|\}\})|\{slot_(?P<slot>\d{1,9}):(?P<type>[a-z
 
 
 def template(written: str, *, colour: bool, limit: int = WHOLE) -> Text:
-    """Draw a written template: slots as coloured `{number}`, or as they are written where there is no colour.
+    """Draw a written template: slots as coloured `{1:number}`, or as they are written where there is no colour.
 
     With colour the doubled braces of the fixed text are single again: only a slot is coloured.
     """
@@ -55,7 +58,7 @@ def template(written: str, *, colour: bool, limit: int = WHOLE) -> Text:
         if mark["brace"]:
             drawn.append(mark["brace"][0])
         else:
-            drawn.append(f"{{{mark['type']}}}", slot_style(mark["type"]))
+            drawn.append(f"{{{mark['slot']}:{mark['type']}}}", slot_style(mark["type"]))
     return drawn.append(vis(written[place:], max(limit - place, 0)))
 
 
@@ -118,13 +121,14 @@ def wrapped(text: Text, width: int, most: int, console: Console) -> list[Text]:
 
 def change(before: str, after: str, *, colour: bool) -> Text:
     """Draw a difference: `before → after`, `+after`, or `−before`."""
-    old, new = vis(before, 2 * VALUE), vis(after, 2 * VALUE)
     gone, added = (GONE_STYLE, NEW_STYLE) if colour else ("", "")
+    old = line(plain(vis(before, 4 * VALUE), gone), 2 * VALUE)
+    new = line(plain(vis(after, 4 * VALUE), added), 2 * VALUE)
     if not before:
-        return plain("+" + new, added)
+        return plain("+", added) + new
     if not after:
-        return plain("−" + old, gone)
-    return plain(old, gone) + plain(" → ", "dim") + plain(new, added)
+        return plain("−", gone) + old
+    return old + plain(" → ", "dim") + new
 
 
 def changes(found: Sequence[Mapping[str, Any]], before: str, after: str, n: int, *, colour: bool) -> Text:
@@ -142,15 +146,15 @@ def joined(parts: Sequence[Text]) -> Text:
 
 def top_values(slots: Sequence[Mapping[str, Any]], width: int, *, colour: bool) -> Text:
     """Draw the commonest values of a template's slots on one line, as many slots as have room."""
-    room = max(1, min(len(slots), (width + 3) // 26))
-    share = (width - 3 * (room - 1) - (9 if room < len(slots) else 0)) // room
+    more = len(f" · +{len(slots):,} slots")
+    shown = max(1, min(len(slots), (width - more) // ROOM))
+    share = (width - 3 * (shown - 1) - (more if shown < len(slots) else 0)) // shown
     parts = []
-    for slot in slots[:room]:
-        own = plain(f"{slot['slot']} ", slot_style(slot["type"]) if colour else "")
-        own += values(slot["values"], slot["n_values"])
-        parts.append(line(own, share))
-    if room < len(slots):
-        parts.append(plain(f"+{len(slots) - room} slots", "dim"))
+    for slot in slots[:shown]:
+        name = plain(f"{{{slot['slot']}}} ", slot_style(slot["type"]) if colour else "")
+        parts.append(line(name + values(slot["values"], slot["n_values"]), share))
+    if shown < len(slots):
+        parts.append(plain(f"+{len(slots) - shown:,} slots", "dim"))
     return joined(parts)
 
 
@@ -159,11 +163,11 @@ def values(common: Sequence[Mapping[str, Any]], n_values: int) -> Text:
     drawn = plain("")
     for number, one in enumerate(common):
         drawn.append(" | " if number else "", "dim")
-        drawn.append(vis(one["value"], VALUE) or "(nothing)", "" if one["value"] else "dim")
+        drawn += line(plain(vis(one["value"], 2 * VALUE)), VALUE) if one["value"] else plain("(nothing)", "dim")
         if one["n_texts"] > 1:
             drawn.append(f" ×{one['n_texts']:,}", "dim")
     if n_values > len(common):
-        drawn.append(f" +{n_values - len(common):,}", "dim")
+        drawn.append(f" and {n_values - len(common):,} more", "dim")
     return drawn
 
 
