@@ -102,6 +102,17 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             ),
         ),
         (
+            "texts",
+            "Texts, most prompts first",
+            False,
+            (
+                'SELECT t.text_id, t.n_prompts, t.n_accounts, list(v.value ORDER BY v.slot) AS "values", t.text '
+                "FROM (FROM texts WHERE template_id = $1 ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10) t "
+                "LEFT JOIN slot_values v ON v.text_id = t.text_id AND v.template_id = $1 "
+                "GROUP BY t.text_id, t.n_prompts, t.n_accounts, t.text ORDER BY t.n_prompts DESC NULLS LAST, t.text_id"
+            ),
+        ),
+        (
             "accounts",
             "Accounts, most prompts first",
             False,
@@ -119,17 +130,6 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
                 "GROUP BY family_id ORDER BY n_texts DESC, family_id"
             ),
         ),
-        (
-            "texts",
-            "Texts, most prompts first",
-            False,
-            (
-                'SELECT t.text_id, t.n_prompts, t.n_accounts, list(v.value ORDER BY v.slot) AS "values", t.text '
-                "FROM (FROM texts WHERE template_id = $1 ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10) t "
-                "LEFT JOIN slot_values v ON v.text_id = t.text_id AND v.template_id = $1 "
-                "GROUP BY t.text_id, t.n_prompts, t.n_accounts, t.text ORDER BY t.n_prompts DESC NULLS LAST, t.text_id"
-            ),
-        ),
     ),
     "duplicate": (
         (
@@ -143,7 +143,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
         ),
         (
             "texts",
-            "Texts, most prompts first",
+            "Texts, most prompts first, and where they differ from the medoid",
             False,
             (
                 "SELECT t.text_id, t.n_prompts, t.n_accounts, m.score, t.text FROM texts t "

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 EXAMPLE_LINES = 3
 """Lines of an example text; `show` of its number has the whole text."""
 
+EXAMPLES = 8
+"""Texts that are shown with what is marked in them; JSON has more."""
+
 _BLOCKS = ("text", "exemplar", "template")  # facts that are shown as paragraphs below the others
 _HIDDEN = frozenset({"clean_id", "differences"})
 _TEMPLATE = Column("template", role=Role.TEXT, paint=lambda value, colour: painting.template(value, colour=colour))
@@ -63,7 +66,8 @@ def page(console: Console, kind: str, found: Sequence[Section]) -> None:
             ("template", "texts"): _filled(known),
             ("duplicate", "texts"): _edited,
         }.get((kind, section.name))
-        draw(section.rows.to_reader(), _COLUMNS.get((kind, section.name)), section.title, console, notes)
+        shown = section.rows.slice(0, EXAMPLES) if notes is not None and section.name == "texts" else section.rows
+        draw(shown.to_reader(), _COLUMNS.get((kind, section.name)), section.title, console, notes)
 
 
 def _facts(console: Console, section: Section, spans: Sequence[tuple[int, int, str]]) -> None:
@@ -117,7 +121,7 @@ def _spans(known: Mapping[str, Section]) -> list[tuple[int, int, str]]:
 
 def _top_values(row: Mapping[str, Any], console: Console) -> list[Text]:
     """Draw the commonest values of a slot."""
-    return painting.wrapped(painting.values(row["values"], row["n_values"]), console.width - INDENT, 3, console)
+    return painting.wrapped(painting.values(row["values"], row["n_values"], 2 * painting.VALUE), console.width - INDENT, 3, console)
 
 
 def _filled(known: Mapping[str, Section]) -> Notes:

@@ -158,12 +158,12 @@ def top_values(slots: Sequence[Mapping[str, Any]], width: int, *, colour: bool) 
     return joined(parts)
 
 
-def values(common: Sequence[Mapping[str, Any]], n_values: int) -> Text:
-    """Draw values with how many texts have them, commonest first, and how many more values there are."""
+def values(common: Sequence[Mapping[str, Any]], n_values: int, width: int = VALUE) -> Text:
+    """Draw values with how many texts have them, commonest first, each at most `width` columns, and how many more there are."""
     drawn = plain("")
     for number, one in enumerate(common):
         drawn.append(" | " if number else "", "dim")
-        drawn += line(plain(vis(one["value"], 2 * VALUE)), VALUE) if one["value"] else plain("(nothing)", "dim")
+        drawn += line(plain(vis(one["value"], 2 * width)), width) if one["value"] else plain("(nothing)", "dim")
         if one["n_texts"] > 1:
             drawn.append(f" ×{one['n_texts']:,}", "dim")
     if n_values > len(common):
@@ -197,4 +197,4 @@ def plain(content: str, style: str = "") -> Text:
     """Draw what is safe already, in a style."""
     from rich.text import Text
 
-    return Text(content, style)
+    return Text().append(content, style)  # a style of the whole would reach what is joined to it
