@@ -136,7 +136,14 @@ def _strongest(query: Sequence[Reading], hit: Found) -> tuple[Kind, int]:
             kind = Kind.CONTAINS
         if _ORDER[kind] < _ORDER[best[0]]:
             best = kind, which
-    return (Kind.TEMPLATE, 0) if best[0] is Kind.SIMILAR and hit.template is not None else best
+    if hit.template is not None and (best[0] is Kind.SIMILAR or (best[0] is Kind.CONTAINS and not _verbatim(query, hit))):
+        return Kind.TEMPLATE, 0  # texts of one template share most fingerprints; saying which template says more
+    return best
+
+
+def _verbatim(query: Sequence[Reading], hit: Found) -> bool:
+    """Tell whether a query and a text hold one another, character for character."""
+    return query[0].text in hit.form or hit.form in query[0].text
 
 
 def _why(query: str, hit: Found, kind: Kind, passage: _Encoded | None) -> Why:

@@ -25,16 +25,16 @@ VALUE = 28
 ROOM = 24
 """Columns that the values of one slot need to say something."""
 
-SLOT_STYLES = {
+SLOT_STYLES = {  # legible on dark and on light terminals
     "const": "dim",
     "number": "cyan",
-    "language": "magenta",
-    "url": "blue",
+    "language": "underline green",
+    "url": "underline blue",
     "enum": "green",
-    "id": "yellow",
-    "code": "bright_magenta",
-    "name": "bright_green",
-    "free_text": "bright_yellow",
+    "id": "blue",
+    "code": "magenta",
+    "name": "underline magenta",
+    "free_text": "yellow",
 }
 PASSAGE_STYLE = "bold yellow"
 GONE_STYLE, NEW_STYLE = "red", "green"
@@ -64,7 +64,7 @@ def template(written: str, *, colour: bool, limit: int = WHOLE) -> Text:
 
 def slot_style(kind: object) -> str:
     """Return the colour of a type of slot."""
-    return SLOT_STYLES.get(str(kind), "bright_yellow")
+    return SLOT_STYLES.get(str(kind), SLOT_STYLES["free_text"])
 
 
 def marked(
@@ -154,7 +154,7 @@ def top_values(slots: Sequence[Mapping[str, Any]], width: int, *, colour: bool) 
         name = plain(f"{{{slot['slot']}}} ", slot_style(slot["type"]) if colour else "")
         parts.append(line(name + values(slot["values"], slot["n_values"]), share))
     if shown < len(slots):
-        parts.append(plain(f"+{len(slots) - shown:,} slots", "dim"))
+        parts.append(plain(f"+{len(slots) - shown:,} slot{'s' * (len(slots) - shown > 1)}", "dim"))
     return joined(parts)
 
 
