@@ -136,7 +136,9 @@ def _strongest(query: Sequence[Reading], hit: Found) -> tuple[Kind, int]:
             kind = Kind.CONTAINS
         if _ORDER[kind] < _ORDER[best[0]]:
             best = kind, which
-    if hit.template is not None and (best[0] is Kind.SIMILAR or (best[0] is Kind.CONTAINS and not _verbatim(query, hit))):
+    if hit.template is not None and (
+        best[0] is Kind.SIMILAR or (best[0] is Kind.CONTAINS and not _verbatim(query, hit))
+    ):
         return Kind.TEMPLATE, 0  # texts of one template share most fingerprints; saying which template says more
     return best
 

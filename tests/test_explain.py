@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -38,6 +39,7 @@ from promptscan.why import Found, Reading, readings, reasons
 from tests.commands import promptscan as command
 from tests.logs import GRADE, NEAR, POC
 
+SHOW = json.loads((Path(__file__).parent.parent / "docs" / "schemas" / "show.schema.json").read_text())
 PASSAGE = "Rewrite the given prompt into a more complex version that needs several steps of reasoning"
 PADDING = " ".join(f"word{number} about gardens and tides" for number in range(300))
 TEMPLATE = Template(
@@ -58,7 +60,7 @@ class TestPassages:
             lambda text: text,
             str.upper,
             lambda text: text.replace("o", "\u043e"),
-            lambda text: "\u200b".join(text),
+            "\u200b".join,
             lambda text: text.replace(" ", "\n\n"),
             lambda text: text.replace("e", "3"),
             lambda text: "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text),
@@ -83,7 +85,9 @@ class TestPassages:
         text = "Kindly rewrite the given prompt into a more complexioned verse."
         assert cut(text, longest(PASSAGE, [text])[0]) == "rewrite the given prompt into a more"
         chinese = "请你写一个示例程序来说明这个算法的原理和用途"
-        assert cut(f"你好，{chinese[2:18]}。再见", longest(chinese, [f"你好，{chinese[2:18]}。再见"])[0]) == chinese[2:18]
+        assert (
+            cut(f"你好，{chinese[2:18]}。再见", longest(chinese, [f"你好，{chinese[2:18]}。再见"])[0]) == chinese[2:18]
+        )
 
     def test_nothing_in_common_is_none(self):
         for find in (holding, longest):
@@ -115,7 +119,10 @@ class TestDifferences:
             Difference("5", "12"), Difference("cats", "big dogs, now"),
         ]  # fmt: skip
 
-    @given(st.lists(st.sampled_from("a b c d e".split()), max_size=12), st.lists(st.sampled_from("a b c d e".split()), max_size=12))
+    @given(
+        st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=12),
+        st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=12),
+    )
     def test_differences_account_for_every_word(self, before: list[str], after: list[str]):
         found = differences(" ".join(before), " ".join(after))
         assert (before == after) == (not found)
@@ -205,7 +212,11 @@ class TestSearch:
     """Explanations of a store's own hits."""
 
     def test_a_query_of_a_known_template_finds_hits_of_that_kind(self, built: Path):
-        query = GRADE.format("the number of bridges in Konigsberg that Euler crossed", "a handful of others", "nobody can say, not even on a sunny day")
+        query = GRADE.format(
+            "the number of bridges in Konigsberg that Euler crossed",
+            "a handful of others",
+            "nobody can say, not even on a sunny day",
+        )
         with promptscan.open(built) as store:
             hit = store.search(query, k=1).hits[0]
         assert (hit.kind, hit.template_id is not None) == ("template", True)
@@ -259,6 +270,7 @@ def held(kind: str, store: Path, *words: str) -> dict[str, Any]:
     ran = command("--store", store, *words, "--json")
     assert ran.code == 0, ran.err
     document: dict[str, Any] = json.loads(ran.out)
+    jsonschema.validate(document, SHOW)
     assert document["kind"] == kind
     return document
 
@@ -295,7 +307,9 @@ class TestShow:
 
     def test_a_text_shows_its_template_its_group_and_its_related_texts(self, nested_store: Path):
         with promptscan.open(nested_store) as opened:
-            near = opened.sql(f"SELECT text_id, duplicate_id FROM texts WHERE starts_with(text, '{NEAR}') ORDER BY 1").to_pylist()
+            near = opened.sql(
+                f"SELECT text_id, duplicate_id FROM texts WHERE starts_with(text, '{NEAR}') ORDER BY 1"
+            ).to_pylist()
             prompt = opened.sql(f"SELECT prompt_id FROM prompts WHERE text_id = {near[-1]['text_id']}").to_pylist()[0]
             other = opened.sql("SELECT text_id FROM texts WHERE clean_id IN (0, 1) ORDER BY clean_id").to_pylist()
         for document in (
@@ -306,7 +320,9 @@ class TestShow:
             assert 0.8 <= document["duplicate"]["score"] <= 1
         for one, another in (other, other[::-1]):
             related = held("text", nested_store, "show", f"text:{one['text_id']}")["related"]
-            assert [(row["text_id"], row["kind"], row["score"]) for row in related] == [(another["text_id"], "template", 0.625)]
+            assert [(row["text_id"], row["kind"], row["score"]) for row in related] == [
+                (another["text_id"], "template", 0.625)
+            ]
 
     def test_a_text_alone_has_no_template_and_no_group(self, built: Path):
         with promptscan.open(built) as store:
@@ -325,7 +341,10 @@ class TestShow:
         texts = document["texts"]
         medoid = next(one for one in texts if one["text_id"] == document["duplicate"]["medoid_text_id"])
         assert (medoid["differences"], medoid["score"]) == ([], 1.0)
-        assert {(one["medoid"], one["text"]) for text in texts for one in text["differences"]} <= {(".", "!"), ("!", ".")}
+        assert {(one["medoid"], one["text"]) for text in texts for one in text["differences"]} <= {
+            (".", "!"),
+            ("!", "."),
+        }
         listed = json.loads(command("--store", built, "duplicates", "--json").out)["duplicates"]
         assert next(one for one in listed if one["duplicate_id"] == row["duplicate_id"])["text"] == medoid["text"]
 
@@ -346,7 +365,9 @@ def drawn(text: Any, *, colour: bool, width: int = 80) -> str:
 
 def is_safe(shown: str) -> bool:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
-    return not [one for one in plain if one != "\n" and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}]
+    return not [
+        one for one in plain if one != "\n" and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    ]
 
 
 @pytest.mark.parametrize("colour", [True, False])

@@ -243,7 +243,9 @@ def test_a_passage_is_found_whatever_stands_around_it(tmp_path: Path):
     passage = "Rewrite the given prompt into a more complex version that needs several steps of reasoning"
     padding = " ".join(f"word{number} about gardens and tides" for number in range(400))
     disguised = f"{padding} {passage.replace('o', chr(0x43E))} {padding}"
-    rows = [{"text": disguised, "account_id": "a"}] + [{"text": f"how do I plant {n} tulips", "account_id": "b"} for n in range(30)]
+    rows = [{"text": disguised, "account_id": "a"}] + [
+        {"text": f"how do I plant {n} tulips", "account_id": "b"} for n in range(30)
+    ]
     log = tmp_path / "log.jsonl"
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     scan(log, store=tmp_path / "store")
@@ -259,7 +261,9 @@ def test_encoded_content_is_found(tmp_path: Path):
     plain = "Explain step by step how you arrived at the answer and list every assumption you made on the way"
     hidden = base64.b64encode(plain.encode()).decode()
     log = tmp_path / "log.jsonl"
-    log.write_text(json.dumps({"text": f"please decode this: {hidden}", "account_id": "a"}) + '\n{"text": "hello there"}\n')
+    log.write_text(
+        json.dumps({"text": f"please decode this: {hidden}", "account_id": "a"}) + '\n{"text": "hello there"}\n'
+    )
     scan(log, store=tmp_path / "store")
     with Store(tmp_path / "store") as store:
         assert store.search(plain, k=1).hits[0].kind == "contains"

@@ -121,7 +121,9 @@ def _spans(known: Mapping[str, Section]) -> list[tuple[int, int, str]]:
 
 def _top_values(row: Mapping[str, Any], console: Console) -> list[Text]:
     """Draw the commonest values of a slot."""
-    return painting.wrapped(painting.values(row["values"], row["n_values"], 2 * painting.VALUE), console.width - INDENT, 3, console)
+    return painting.wrapped(
+        painting.values(row["values"], row["n_values"], 2 * painting.VALUE), console.width - INDENT, 3, console
+    )
 
 
 def _filled(known: Mapping[str, Section]) -> Notes:
