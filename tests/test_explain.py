@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -248,20 +249,13 @@ class TestSearch:
 
 @pytest.fixture
 def nested_store(store: Path) -> Path:
-    """A store whose two templates are parent and case, and whose first two texts were compared."""
+    """A store whose two templates are parent and case."""
     with promptscan.open(store) as opened:
         names = opened.list_rows("templates")["template_id"].to_pylist()
-    tables = {
-        ("nesting", "template_parents"): {"template_id": names[1:2], "parent_id": names[:1]},
-        ("edges", "edges"): {
-            "clean_a": [0], "clean_b": [1],
-            "kind": pa.array([3], pa.uint8()), "score": pa.array([0.625], pa.float32()),
-        },
-    }  # fmt: skip
     with open_writer(store) as writer:
-        for (kind, table), columns in tables.items():
-            with writer.segment(kind, key=hashlib.sha256(table.encode()).hexdigest(), meta={}) as directory:
-                pq.write_table(pa.table(columns), directory / f"{table}.parquet")
+        with writer.segment("nesting", key=hashlib.sha256(b"nesting").hexdigest(), meta={}) as directory:
+            parents = pa.table({"template_id": names[1:2], "parent_id": names[:1]})
+            pq.write_table(parents, directory / "template_parents.parquet")
         commit(writer, Settings(store=store), Run.start("test"))
     return store
 
@@ -305,24 +299,39 @@ class TestShow:
         shown = command("--store", nested_store, "show", rows["parent_id"]).out
         assert f"»{example['values'][0]}«" in shown
 
-    def test_a_text_shows_its_template_its_group_and_its_related_texts(self, nested_store: Path):
-        with promptscan.open(nested_store) as opened:
-            near = opened.sql(
-                f"SELECT text_id, duplicate_id FROM texts WHERE starts_with(text, '{NEAR}') ORDER BY 1"
-            ).to_pylist()
-            prompt = opened.sql(f"SELECT prompt_id FROM prompts WHERE text_id = {near[-1]['text_id']}").to_pylist()[0]
-            other = opened.sql("SELECT text_id FROM texts WHERE clean_id IN (0, 1) ORDER BY clean_id").to_pylist()
-        for document in (
-            held("text", nested_store, "show", f"text:{near[-1]['text_id']}"),
-            held("prompt", nested_store, "show", f"prompt:{prompt['prompt_id']}"),
-        ):
-            assert document["duplicate"]["duplicate_id"] == near[0]["duplicate_id"]
+    def test_a_text_shows_its_template_and_its_group(self, built: Path):
+        with promptscan.open(built) as store:
+            near = store.sql(
+                f"SELECT text_id, duplicate_id FROM texts WHERE starts_with(text, '{NEAR}') ORDER BY text_id DESC LIMIT 1"
+            ).to_pylist()[0]
+            prompt = store.sql(f"SELECT prompt_id FROM prompts WHERE text_id = {near['text_id']}").to_pylist()[0]
+            grade = store.sql(
+                "SELECT text_id, template_id FROM texts WHERE starts_with(text, 'Grade') LIMIT 1"
+            ).to_pylist()[0]
+        for kind, key in (("text", near["text_id"]), ("prompt", prompt["prompt_id"])):
+            document = held(kind, built, "show", f"{kind}:{key}")
+            assert document["duplicate"]["duplicate_id"] == near["duplicate_id"]
             assert 0.8 <= document["duplicate"]["score"] <= 1
-        for one, another in (other, other[::-1]):
-            related = held("text", nested_store, "show", f"text:{one['text_id']}")["related"]
-            assert [(row["text_id"], row["kind"], row["score"]) for row in related] == [
-                (another["text_id"], "template", 0.625)
-            ]
+        document = held("text", built, "show", f"text:{grade['text_id']}")
+        assert document["template"]["template_id"] == grade["template_id"]
+        assert document["slots"]
+        assert all(slot["value"] in document["text"]["text"] for slot in document["slots"])
+
+    def test_a_text_shows_the_texts_it_is_related_to(self, built: Path):
+        with promptscan.open(built) as store:
+            edges = store.sql("SELECT text_id, other_text_id, kind, score FROM edges").to_pylist()
+        related: dict[int, set[tuple[Any, ...]]] = defaultdict(set)
+        for edge in edges:
+            one, other, kind, score = edge.values()
+            related[one].add((other, kind, score))
+            related[other].add((one, kind, score))
+        few = min(related, key=lambda text: (len(related[text]), text))
+        assert 0 < len(related[few]) <= 15
+        for text in (few, next(iter(related[few]))[0]):
+            shown = held("text", built, "show", f"text:{text}")["related"]
+            found = [(row["text_id"], row["kind"], row["score"]) for row in shown]
+            assert set(found) <= related[text]
+            assert len(found) == min(15, len(related[text]))
 
     def test_a_text_alone_has_no_template_and_no_group(self, built: Path):
         with promptscan.open(built) as store:
