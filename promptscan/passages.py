@@ -134,16 +134,18 @@ def _found(query: str, texts: Sequence[str], n: int, *, whole: bool) -> list[Pas
     keys = match_keys(pa.array([query, *texts], pa.large_string()))
     prints = fingerprints(keys, n=n, w=1)  # every n-gram
     own, *others = keys.to_pylist()
-    bounds = np.searchsorted(prints.texts, np.arange(len(keys) + 1))
-    order = np.argsort(prints.hashes[: bounds[1]], kind="stable")
-    known, places = prints.hashes[: bounds[1]][order], prints.positions[: bounds[1]][order].astype(np.int64)
+    first = int(np.searchsorted(prints.texts, 1))  # the query's come first
+    order = np.argsort(prints.hashes[:first], kind="stable")
+    if not first:
+        return [None] * len(texts)
+    known, hashes = prints.hashes[:first][order], prints.hashes[first:]
+    where = np.minimum(np.searchsorted(known, hashes), first - 1)
+    seeds = np.flatnonzero(known[where] == hashes)
+    at, source = (prints.positions[some].astype(np.int64) for some in (first + seeds, order[where[seeds]]))
+    bounds = np.searchsorted(prints.texts[first + seeds], np.arange(1, len(keys) + 1))
     spans: dict[int, tuple[int, int]] = {}
-    for number, key in enumerate(others):
-        part = slice(bounds[number + 1], bounds[number + 2])
-        hashes, at = prints.hashes[part], prints.positions[part].astype(np.int64)
-        where = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-        same = known[where] == hashes if len(known) else np.zeros(len(hashes), bool)
-        span = _stretch(own, key, at[same], places[where[same]], whole=whole)
+    for number, (key, start, stop) in enumerate(zip(others, bounds[:-1], bounds[1:], strict=True)):
+        span = _stretch(own, key, at[start:stop], source[start:stop], whole=whole)
         if span is not None:
             spans[number] = span
     origins = key_places([texts[number] for number in spans], [others[number] for number in spans])
