@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.counts import Counts
-from promptscan.hits import Hit, Kind, explain
+from promptscan.hits import Hit, Kind, Why
 from promptscan.lookup import Lookup
 from promptscan.normalise import clean
 from promptscan.registry import family_name
@@ -21,6 +21,7 @@ from promptscan.slots import Slot
 from promptscan.sql import script
 from promptscan.store import Files
 from promptscan.templates import Template, match, read_template
+from promptscan.why import Found, Reading, reasons
 
 Int64 = NDArray[np.int64]
 # (clean id, score) of a hit and of the near-identical texts folded into it, best first
@@ -38,6 +39,21 @@ class Scope:
 
     counts: Counts
     first: Callable[[Sequence[int]], dict[int, tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query, as its hits are explained.
+
+    Attributes:
+        readings: the query as it stands, and what is encoded in it.
+        shares: for each reading, clean id -> share of the reading's fingerprints that it has, where that is large.
+        cosines: clean ids int64 (n,) -> cosines of their own vectors with the query, float32 (n,).
+    """
+
+    readings: tuple[Reading, ...]
+    shares: tuple[Mapping[int, float], ...]
+    cosines: Callable[[Int64], NDArray[np.float32]]
 
 
 @dataclass
@@ -63,40 +79,33 @@ class Describer:
         """Those in the tables `matching` and `matching_stats` of the connection."""
         return Scope(Counts.of_prompts(self.connect(), "matching"), lambda ids: self._by_id("hit_first", ids))
 
-    def hits(self, groups: Sequence[Group], cleaned: str, scope: Scope, shares: Mapping[int, float]) -> list[Hit]:
+    def hits(self, groups: Sequence[Group], asked: Asked, scope: Scope) -> list[Hit]:
         """Turn groups of found clean texts into hits.
 
         Args:
             groups: what was found, best first.
-            cleaned: clean form of the query, to explain hits with.
+            asked: the query, to explain hits with.
             scope: whose prompts are counted; a group with none of them is left out.
-            shares: clean id -> share of the query's fingerprints it has, where that is large.
         """
         found = []
         for group in groups:
             texts = [text for clean_id, _ in group for text in self._texts_of(clean_id)]
             lead = scope.counts.first_sent(texts)
             if lead is not None:
-                found.append((group, texts, lead))
+                found.append((group[0], texts, lead))
         leads = [lead for _, _, lead in found]
         first = scope.first(leads)
         shown = {row: values[0] for row, values in self._texts.take(leads, ("text",)).items()}
-        templates = {group[0][0]: self._template_of(group[0][0]) for group, _, _ in found}
-        framed = {name for name in set(templates.values()) if name and match(self._forms[name], cleaned) is not None}
-        forms = clean(pa.array([shown[lead] for lead in leads], pa.large_string()))[0].to_pylist()
+        explained = self._explained([best for best, _, _ in found], [shown[lead] for lead in leads], asked)
         hits: list[Hit] = []
-        for (group, texts, lead), form in zip(found, forms, strict=True):
+        for ((clean_id, score), texts, lead), (kind, why) in zip(found, explained, strict=True):
             n_prompts, n_accounts = scope.counts.total(texts)
             prompt_id, account_id, ts = first[lead]
-            family = self._family_of(group[0][0])
-            template = templates[group[0][0]]
-            kind = explain(cleaned, form, shares.get(group[0][0], 0.0))
-            if kind is Kind.SIMILAR and template in framed:
-                kind = Kind.TEMPLATE
+            family = self._family_of(clean_id)
             hits.append(
                 Hit(
                     rank=len(hits) + 1,
-                    score=round(group[0][1], 6),
+                    score=round(score, 6),
                     kind=kind.value,
                     prompt_id=prompt_id,
                     text_id=lead,
@@ -106,12 +115,44 @@ class Describer:
                     n_prompts=n_prompts,
                     n_accounts=n_accounts,
                     n_collapsed=len(texts) - 1,
-                    template_id=template,
+                    template_id=self._template_of(clean_id),
                     family_id=family,
                     campaign_id=self._campaigns.get(family) if family else None,
+                    why=why,
                 )
             )
         return hits
+
+    def _explained(
+        self, best: Sequence[tuple[int, float]], shown: Sequence[str], asked: Asked
+    ) -> list[tuple[Kind, Why]]:
+        """Explain the best clean text (id, score) of each hit by the text that is shown for it."""
+        cleans = [clean_id for clean_id, _ in best]
+        shares = [tuple(share.get(clean_id, 0.0) for share in asked.shares) for clean_id in cleans]
+        own = np.clip(asked.cosines(np.asarray(cleans, np.int64)), -1, 1).tolist()
+        # a score above all shares is the cosine of the nearest window
+        cosines = [
+            score if score > max(some) else mine for (_, score), some, mine in zip(best, shares, own, strict=True)
+        ]
+        forms = clean(pa.array(shown, pa.large_string()))[0].to_pylist()
+        templates = self._common_templates(cleans, asked.readings[0].text)
+        return reasons(
+            asked.readings,
+            [
+                Found(text, form, some, round(cosine, 6), template)
+                for text, form, some, cosine, template in zip(shown, forms, shares, cosines, templates, strict=True)
+            ],
+        )
+
+    def _common_templates(self, cleans: Sequence[int], query: str) -> list[Template | None]:
+        """Return the template of each clean text that the query is of too."""
+        names = [self._template_of(clean_id) for clean_id in cleans]
+        framed = {
+            name: form
+            for name in {name for name in names if name is not None}
+            if match(form := self._forms[name], query) is not None
+        }
+        return [framed.get(name) if name is not None else None for name in names]
 
     @cached_property
     def _texts(self) -> Lookup:

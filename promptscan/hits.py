@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from rapidfuzz import fuzz
-from rapidfuzz.distance import Indel
-
 if TYPE_CHECKING:
     import pyarrow as pa
-
-COMPARED = 8_000  # characters of a text that are compared with the query to explain a hit
-EDIT = 0.8  # Indel similarity of characters from which on two texts are edits of each other
-CONTAINS = 90.0  # partial ratio, in per cent, from which on one text contains the other
-LONG = 320  # characters of the shorter text beyond which fingerprints alone say what contains what: aligning costs too much
-PASSAGE = 30  # characters a passage must have to be contained in more than a coincidence
 
 
 class Kind(StrEnum):
@@ -29,6 +19,87 @@ class Kind(StrEnum):
     CONTAINS = "contains"
     TEMPLATE = "template"
     SIMILAR = "similar"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPassage:
+    """The passage of a hit that the query has too.
+
+    Attributes:
+        start, end: characters of the hit's text; None when the passage is encoded in it.
+        text: those characters, at most 500.
+    """
+
+    start: int | None
+    end: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the query has where the hit has something else; either may be empty. At most 500 characters each."""
+
+    query: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPair:
+    """What query and hit have in one slot of the template of both, at most 500 characters each."""
+
+    slot: int
+    type: str
+    query: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What shows why a text was found; what does not apply is None or empty.
+
+    Attributes:
+        cosine: of the query with the text or the nearest window of it, -1..1.
+        passage: what the query has too: for `contains` all of it, for `similar` the longest run of words.
+        differences: for `edit`, at most 20.
+        n_differences: how many there are.
+        slots: where query and hit are of the hit's template, what they have in its slots; for any kind but `copy`.
+        encoding: how the query, or the passage in the hit, is encoded: base64, hex, ...
+    """
+
+    cosine: float | None = None
+    passage: SharedPassage | None = None
+    differences: tuple[Change, ...] = ()
+    n_differences: int = 0
+    slots: tuple[SlotPair, ...] = ()
+    encoding: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain mappings, lists and values."""
+        return {
+            **asdict(self),
+            "differences": [asdict(one) for one in self.differences],
+            "slots": [asdict(one) for one in self.slots],
+        }
+
+    @staticmethod
+    def arrow_type() -> pa.DataType:
+        """Return the Arrow type of `to_dict`."""
+        import pyarrow as pa
+
+        text = pa.string()
+        return pa.struct(
+            [
+                ("cosine", pa.float64()),
+                ("passage", pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", text)])),
+                ("differences", pa.list_(pa.struct([("query", text), ("text", text)]))),
+                ("n_differences", pa.int64()),
+                (
+                    "slots",
+                    pa.list_(pa.struct([("slot", pa.int64()), ("type", text), ("query", text), ("text", text)])),
+                ),
+                ("encoding", text),
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +115,7 @@ class Hit:
         n_prompts, n_accounts: how often, and by how many accounts, this text or a near-identical one was sent.
         n_collapsed: near-identical texts folded into this hit.
         template_id, family_id, campaign_id: what the text belongs to, if anything.
+        why: the words, slots or passage that show the relation.
     """
 
     rank: int
@@ -60,6 +132,11 @@ class Hit:
     template_id: str | None
     family_id: str | None
     campaign_id: str | None
+    why: Why = Why()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain mappings, lists and values."""
+        return {**asdict(self), "why": self.why.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +161,7 @@ class SearchResult:
             "query": self.query,
             "truncated": self.truncated,
             "recall": self.recall,
-            "hits": [asdict(hit) for hit in self.hits],
+            "hits": [hit.to_dict() for hit in self.hits],
         }
 
     def to_arrow(self) -> pa.Table:
@@ -107,9 +184,10 @@ class SearchResult:
                 ("template_id", pa.string()),
                 ("family_id", pa.string()),
                 ("campaign_id", pa.string()),
+                ("why", Why.arrow_type()),
             ]
         )
-        return pa.Table.from_pylist([asdict(hit) for hit in self.hits], schema=schema)
+        return pa.Table.from_pylist([hit.to_dict() for hit in self.hits], schema=schema)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the hits to any library that speaks the Arrow PyCapsule protocol."""
@@ -124,28 +202,3 @@ class SearchResult:
     def df(self) -> Any:
         """Return a pandas data frame; pandas is yours to install."""
         return self.to_arrow().to_pandas()
-
-
-def explain(query: str, found: str, share: float = 0.0) -> Kind:
-    """Name the strongest relation between a query and a found text.
-
-    Args:
-        query: clean form of the query; of more than 8,000 characters the first 8,000 are compared.
-        found: clean form of the found text; likewise.
-        share: of the query's fingerprints that the found text has, 0..1; looks through disguises.
-    """
-    if query == found:
-        return Kind.COPY
-    a, b = query[:COMPARED], found[:COMPARED]
-    if Indel.normalized_similarity(a, b, score_cutoff=EDIT) >= EDIT:
-        return Kind.EDIT
-    if share * 100 >= CONTAINS:
-        return Kind.CONTAINS
-    if PASSAGE <= min(len(a), len(b)) <= LONG and fuzz.partial_ratio(a, b, score_cutoff=CONTAINS) >= CONTAINS:
-        return Kind.CONTAINS
-    return Kind.SIMILAR
-
-
-def ranked(hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Order hits by (score descending, text id)."""
-    return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.text_id)))

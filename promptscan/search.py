@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.build.indexing import load_index
-from promptscan.describe import Describer, Group, Scope
+from promptscan.describe import Asked, Describer, Group, Scope
 from promptscan.embed import embed_texts
 from promptscan.encoders import Encoder, load_encoder
 from promptscan.errors import StoreError, UsageError
@@ -26,6 +26,7 @@ from promptscan.normalise import clean_one
 from promptscan.rows import IndexedRows, indexed_rows
 from promptscan.sql import first, script, statements
 from promptscan.store import Generation
+from promptscan.why import Reading, readings
 
 SAME = 0.985  # cosine from which on two hits are shown as one
 FETCH = 4  # rows asked of the index per wanted hit: windows of one text and near-identical texts fold into one hit
@@ -111,10 +112,11 @@ class Searcher:
         cleaned = clean_one(text.encode("utf-8", "replace").decode())
         if not cleaned:
             raise UsageError("the query has no visible text; give some")
-        embedded = embed_texts(self.encoder, [cleaned])
-        windows = embedded.chunk_vectors[_spread(len(embedded.chunk_vectors), MAX_QUERY_WINDOWS - 1)]
+        read = readings(cleaned)
+        embedded = embed_texts(self.encoder, [reading.text for reading in read])
+        windows = embedded.chunk_vectors[_spread(len(embedded.chunk_vectors), MAX_QUERY_WINDOWS - len(read))]
         queries = np.concatenate([embedded.vectors, windows]).astype(np.float32)
-        return self.search_vectors(queries, cleaned, {"text": text}, **options)
+        return self.search_vectors(queries, read, {"text": text}, **options)
 
     def by_id(self, prompt_id: str, **options: Any) -> SearchResult:
         """Search with the text of a prompt in the store; no encoder is needed.
@@ -148,16 +150,16 @@ class Searcher:
             raise UsageError(f"no family has the id {family_id!r}; `promptscan families` lists them")
         return self.search_vectors(*found, {"family": family_id}, **options)
 
-    def _stored(self, query: str, key: str) -> tuple[Float32, str] | None:
+    def _stored(self, query: str, key: str) -> tuple[Float32, tuple[Reading, ...]] | None:
         """Return vector and clean form of the text that a query finds by its key."""
         with self._turn:
             row = first(self.con, query, [key])
-        return None if row is None else (self._own_vectors([row[0]]), row[1])
+        return None if row is None else (self._own_vectors([row[0]]), readings(row[1]))
 
     def search_vectors(
         self,
         queries: Float32,
-        cleaned: str,
+        read: tuple[Reading, ...],
         query: dict[str, Any],
         *,
         k: int = 10,
@@ -167,8 +169,8 @@ class Searcher:
         """Find the texts nearest to any of a query's vectors.
 
         Args:
-            queries: float32 (q, d), unit norm: the query's own vector and those of its windows.
-            cleaned: clean form of the query, to explain hits with; may be empty.
+            queries: float32 (q, d), unit norm: the query's own vector, and those of what is encoded in it and of windows.
+            read: the query as it stands and what is encoded in it, to find passages of and to explain hits with.
             query: what to report as the query.
             k: hits wanted; near-identical texts count as one.
             where: a condition on prompts (docs/where.md), for example `ts >= '2026-01-05' AND model = 'm-large'`.
@@ -186,13 +188,14 @@ class Searcher:
             raise UsageError(f"--threshold {threshold} is out of range; wanted a cosine from -1 to 1")
         query = {**query, "k": k, "where": where, "threshold": threshold}
         with self._turn, self._filtered(where) as (scope, allowed):
-            contained = self._contained(cleaned, allowed)
+            each = [self._contained(reading.text, allowed) for reading in read]
+            contained = each[0] if len(each) == 1 else _merged(each)
             if threshold is None:
                 groups, more, exact = self._nearest(queries, k, contained, allowed)
             else:
                 groups, more, exact = self._within(queries, threshold, contained, allowed)
-            shares = dict(zip(contained[0].tolist(), contained[1].tolist(), strict=True))
-            hits = self.describer.hits(groups, cleaned, scope, shares)
+            shares = tuple(dict(zip(cleans.tolist(), some.tolist(), strict=True)) for cleans, some in each)
+            hits = self.describer.hits(groups, Asked(read, shares, lambda ids: self._cosines(queries, ids)), scope)
         return SearchResult(query, more, 1.0 if exact else self._recall(), tuple(hits))
 
     def _recall(self) -> float:
@@ -297,6 +300,11 @@ class Searcher:
                 groups.append([(clean_id, score)])
         return groups
 
+    def _cosines(self, queries: Float32, cleans: Int64) -> Float32:
+        """Return the cosine of each clean text's own vector with the nearest vector of the query. float32 (n,)."""
+        found: Float32 = (self._own_vectors(cleans) @ queries.T).max(axis=1, initial=-1)
+        return found
+
     def _rows_of(self, cleans: Int64) -> Int64:
         """Return the sorted rows of some clean texts, their windows included."""
         wanted = np.zeros(len(self.rows.first_rows), dtype=bool)
@@ -325,6 +333,15 @@ def filtered(
         raise UsageError(
             f"--where {where!r} is not usable: {reason}; columns are {', '.join(relation.columns)}"
         ) from None
+
+
+def _merged(parts: Sequence[Contained]) -> Contained:
+    """Join what contains the readings of a query: the best share of each clean text."""
+    cleans, shares = (np.concatenate(some) for some in zip(*parts, strict=True))
+    order = np.lexsort((cleans, -shares))
+    cleans, shares = cleans[order], shares[order]
+    first = np.sort(np.unique(cleans, return_index=True)[1])
+    return cleans[first], shares[first]
 
 
 def _spread(n: int, size: int) -> Int64:

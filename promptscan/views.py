@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from promptscan.diffs import differences
 from promptscan.errors import UsageError
-from promptscan.sql import arrow, first
+from promptscan.normalise import clean
+from promptscan.sql import arrow, first, script
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
+
+SHOWN = 500  # characters of a difference that are handed on
+MOST = 20  # differences of two texts that are handed on
 
 LOOKUPS: dict[str, str] = {  # kind -> query that finds an id of that kind; in the order of trying
     "family": "SELECT family_id FROM families WHERE family_id = ?",
@@ -64,14 +72,44 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
     "template": (
         ("template", "Template", True, "SELECT * FROM templates WHERE template_id = $1"),
         (
+            "parent",
+            "A case of",
+            True,
+            (
+                "SELECT template_id, n_texts, n_prompts, n_accounts, template FROM templates "
+                "WHERE template_id = (SELECT parent_id FROM base_template_parents WHERE template_id = $1)"
+            ),
+        ),
+        (
+            "children",
+            "Its cases, most accounts first",
+            False,
+            (
+                "SELECT template_id, n_texts, n_prompts, n_accounts, template FROM templates WHERE parent_id = $1 "
+                "ORDER BY n_accounts DESC, template_id LIMIT 15"
+            ),
+        ),
+        (
             "slots",
             "Slots, with their commonest values",
             False,
             (
-                "SELECT s.slot, s.type, s.n_values, s.entropy, string_agg(v.value[1:60], ' | ' ORDER BY v.n DESC, v.value) AS text "
+                "SELECT s.slot, s.type, s.n_values, s.entropy, string_agg(v.value[1:60], ' | ' ORDER BY v.n DESC, v.value) AS text, "
+                "coalesce(list({'value': v.value, 'n_texts': v.n} ORDER BY v.n DESC, v.value) FILTER (v.n IS NOT NULL), []) AS \"values\" "
                 "FROM slots s LEFT JOIN (SELECT slot, value, count(*) AS n FROM slot_values WHERE template_id = $1 GROUP BY slot, value "
                 "QUALIFY row_number() OVER (PARTITION BY slot ORDER BY n DESC, value) <= 5) v USING (slot) "
-                "WHERE s.template_id = $1 GROUP BY ALL ORDER BY s.slot"
+                "WHERE s.template_id = $1 GROUP BY s.slot, s.type, s.n_values, s.entropy ORDER BY s.slot"
+            ),
+        ),
+        (
+            "texts",
+            "Texts, most prompts first",
+            False,
+            (
+                'SELECT t.text_id, t.n_prompts, t.n_accounts, list(v.value ORDER BY v.slot) AS "values", t.text '
+                "FROM (FROM texts WHERE template_id = $1 ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10) t "
+                "LEFT JOIN slot_values v ON v.text_id = t.text_id AND v.template_id = $1 "
+                "GROUP BY t.text_id, t.n_prompts, t.n_accounts, t.text ORDER BY t.n_prompts DESC NULLS LAST, t.text_id"
             ),
         ),
         (
@@ -92,25 +130,25 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
                 "GROUP BY family_id ORDER BY n_texts DESC, family_id"
             ),
         ),
-        (
-            "texts",
-            "Texts, most prompts first",
-            False,
-            (
-                "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE template_id = $1 "
-                "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 10"
-            ),
-        ),
     ),
     "duplicate": (
-        ("duplicate", "Duplicate group", True, "SELECT * FROM duplicates WHERE duplicate_id = CAST($1 AS BIGINT)"),
+        (
+            "duplicate",
+            "Duplicate group",
+            True,
+            (
+                "SELECT d.*, t.text FROM duplicates d LEFT JOIN texts t ON t.text_id = d.medoid_text_id "
+                "WHERE d.duplicate_id = CAST($1 AS BIGINT)"
+            ),
+        ),
         (
             "texts",
-            "Texts, most prompts first",
+            "Texts, most prompts first, and where they differ from the medoid",
             False,
             (
-                "SELECT text_id, n_prompts, n_accounts, text FROM texts WHERE duplicate_id = CAST($1 AS BIGINT) "
-                "ORDER BY n_prompts DESC NULLS LAST, text_id LIMIT 15"
+                "SELECT t.text_id, t.n_prompts, t.n_accounts, m.score, t.text FROM texts t "
+                "JOIN base_duplicate_members m USING (clean_id) WHERE t.duplicate_id = CAST($1 AS BIGINT) "
+                "ORDER BY t.n_prompts DESC NULLS LAST, t.text_id LIMIT 15"
             ),
         ),
     ),
@@ -155,6 +193,39 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
     ),
 }
 
+OF_TEXT: tuple[tuple[str, str, bool, str], ...] = (  # likewise, by text id: what a text is part of
+    (
+        "template",
+        "Its template",
+        True,
+        (
+            "SELECT m.template_id, f.n_slots, n.parent_id, f.template FROM base_text_cleans c "
+            "JOIN base_template_members m USING (clean_id) JOIN base_template_forms f USING (template_id) "
+            "LEFT JOIN base_template_parents n USING (template_id) WHERE c.text_id = CAST($1 AS BIGINT)"
+        ),
+    ),
+    (
+        "slots",
+        "What it has in the slots",
+        False,
+        (
+            "SELECT v.slot, t.type, v.value FROM slot_values v JOIN base_slot_types t USING (template_id, slot) "
+            "WHERE v.text_id = CAST($1 AS BIGINT) ORDER BY v.slot"
+        ),
+    ),
+    (
+        "duplicate",
+        "Its duplicate group",
+        True,
+        (
+            "SELECT d.duplicate_id, d.n_texts, d.n_prompts, d.n_accounts, d.medoid_text_id, m.score, k.text "
+            "FROM base_text_cleans c JOIN base_duplicate_members m USING (clean_id) JOIN duplicates d USING (duplicate_id) "
+            "LEFT JOIN base_texts k ON k.text_id = d.medoid_text_id WHERE c.text_id = CAST($1 AS BIGINT)"
+        ),
+    ),
+    ("related", "Texts related to it", False, script("related_texts")),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -192,7 +263,75 @@ def find(con: duckdb.DuckDBPyConnection, identifier: str) -> tuple[str, str]:
 
 def sections(con: duckdb.DuckDBPyConnection, kind: str, key: str) -> list[Section]:
     """Gather everything about one thing."""
-    found: list[Any] = []
-    for name, title, single, query in SECTIONS[kind]:
-        found.append(Section(name, title, single, arrow(con, query, [key])))
+    found = _asked(con, SECTIONS[kind], key)
+    if kind in {"text", "prompt"}:
+        text_id = str(found[0].rows["text_id"][0].as_py())
+        about = _asked(con, OF_TEXT, text_id)
+        medoid = next(section for section in about if section.name == "duplicate")
+        found[1:1] = [_compared(section, found[0].rows["text"]) if section is medoid else section for section in about]
+    if kind == "duplicate" and len(found[0].rows):
+        found[1] = _compared(found[1], found[0].rows["text"])
     return found
+
+
+def explained(con: duckdb.DuckDBPyConnection, view: str, rows: pa.Table) -> pa.Table:
+    """Add to listed templates their `slots` with the commonest values, and to listed duplicate groups their medoid's `text`."""
+    if view == "templates":
+        return _with_slots(con, rows)
+    return _with_medoids(con, rows) if view == "duplicates" else rows
+
+
+def _with_slots(con: duckdb.DuckDBPyConnection, rows: pa.Table, most: int = 5) -> pa.Table:
+    with _wanted(con, rows.select(["template_id"])):
+        slots = arrow(con, script("slot_summary"), [most])
+    found: dict[str, list[Any]] = {name: [] for name in rows["template_id"].to_pylist()}
+    for row in slots.to_pylist():
+        found[row.pop("template_id")].append(row)
+    kind = pa.list_(pa.struct(list(slots.schema)[1:]))
+    return rows.append_column("slots", pa.array(list(found.values()), kind))
+
+
+def _with_medoids(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    with _wanted(con, rows.select(["medoid_text_id"])):
+        texts = con.execute(
+            "SELECT text_id, text FROM base_texts SEMI JOIN wanted ON text_id = medoid_text_id"
+        ).fetchall()
+    known = dict(texts)
+    return rows.append_column(
+        "text", pa.array([known.get(one) for one in rows["medoid_text_id"].to_pylist()], pa.string())
+    )
+
+
+@contextmanager
+def _wanted(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[None]:
+    """Lend a connection the table `wanted`."""
+    con.register("wanted", rows)
+    try:
+        yield
+    finally:
+        con.unregister("wanted")
+
+
+def _asked(con: duckdb.DuckDBPyConnection, queries: Sequence[tuple[str, str, bool, str]], key: str) -> list[Section]:
+    return [Section(name, title, single, arrow(con, query, [key])) for name, title, single, query in queries]
+
+
+def _compared(section: Section, other: pa.ChunkedArray) -> Section:
+    """Add what each text has where another text has something else, as the column `differences`.
+
+    Args:
+        section: rows with a column `text`.
+        other: one text: the medoid of the group that the rows are of; or of one row that is a medoid, the member.
+    """
+    if not len(section.rows):
+        return section
+    own = section.rows["text"].cast(pa.large_string()).combine_chunks()
+    forms = clean(pa.concat_arrays([own, other.cast(pa.large_string()).combine_chunks()]))[0].to_pylist()
+    *texts, asked = forms
+    pairs = [(asked, text) if not section.single else (text, asked) for text in texts]
+    found = [
+        [{"medoid": one.before[:SHOWN], "text": one.after[:SHOWN]} for one in differences(medoid, text)[:MOST]]
+        for medoid, text in pairs
+    ]
+    column = pa.array(found, pa.list_(pa.struct([("medoid", pa.string()), ("text", pa.string())])))
+    return replace(section, rows=section.rows.append_column("differences", column))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import promptscan
 from promptscan.api import Store, scan
 from promptscan.encoders import load_encoder
 from promptscan.errors import StoreError, UsageError
-from promptscan.hits import Kind, SearchResult, explain
+from promptscan.hits import Kind, SearchResult
+from promptscan.why import relation
 from tests.commands import promptscan as command
 from tests.commands import refused
 from tests.logs import GRADE, NEAR, POC, REPEATED
@@ -201,7 +201,7 @@ class TestKinds:
         ],
     )
     def test_relations_of_two_texts(self, query: str, found: str, kind: Kind):
-        assert explain(query, found) is kind
+        assert relation(query, found) is kind
 
     def test_hits_carry_their_kind(self, store: promptscan.Store):
         kinds = {hit.text: hit.kind for hit in store.search(POC_TEXT, k=100).hits}
@@ -213,7 +213,7 @@ def test_results_convert_to_arrow_with_their_types(store: promptscan.Store):
     found = store.search("proof of concept", k=5)
     table = found.to_arrow()
     assert table.column_names == list(SCHEMA["$defs"]["hit"]["required"])
-    assert table.to_pylist() == [asdict(hit) for hit in found.hits]
+    assert table.to_pylist() == [hit.to_dict() for hit in found.hits]
     assert hasattr(found, "__arrow_c_stream__")
     assert SearchResult({}, truncated=False, recall=1.0, hits=()).to_arrow().num_rows == 0
 
@@ -243,7 +243,9 @@ def test_a_passage_is_found_whatever_stands_around_it(tmp_path: Path):
     passage = "Rewrite the given prompt into a more complex version that needs several steps of reasoning"
     padding = " ".join(f"word{number} about gardens and tides" for number in range(400))
     disguised = f"{padding} {passage.replace('o', chr(0x43E))} {padding}"
-    rows = [{"text": disguised, "account_id": "a"}] + [{"text": f"how do I plant {n} tulips", "account_id": "b"} for n in range(30)]
+    rows = [{"text": disguised, "account_id": "a"}] + [
+        {"text": f"how do I plant {n} tulips", "account_id": "b"} for n in range(30)
+    ]
     log = tmp_path / "log.jsonl"
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     scan(log, store=tmp_path / "store")
@@ -259,7 +261,9 @@ def test_encoded_content_is_found(tmp_path: Path):
     plain = "Explain step by step how you arrived at the answer and list every assumption you made on the way"
     hidden = base64.b64encode(plain.encode()).decode()
     log = tmp_path / "log.jsonl"
-    log.write_text(json.dumps({"text": f"please decode this: {hidden}", "account_id": "a"}) + '\n{"text": "hello there"}\n')
+    log.write_text(
+        json.dumps({"text": f"please decode this: {hidden}", "account_id": "a"}) + '\n{"text": "hello there"}\n'
+    )
     scan(log, store=tmp_path / "store")
     with Store(tmp_path / "store") as store:
         assert store.search(plain, k=1).hits[0].kind == "contains"

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from promptscan.cli import painting
 from promptscan.cli.output import OutputOptions, emit, output_options
 from promptscan.cli.root import configured
-from promptscan.cli.table import Column, Role
+from promptscan.cli.table import INDENT, Column, Role, has_colour
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.console import Console
+    from rich.text import Text
+
+
+def _template(written: str, colour: bool) -> Text:
+    return painting.template(written, colour=colour, limit=400)
+
 
 SHOWN: dict[str, list[Column]] = {
     "families": [
@@ -25,9 +37,8 @@ SHOWN: dict[str, list[Column]] = {
         Column("template_id", "template"),
         Column("n_prompts", "sent"),
         Column("n_accounts", "by"),
-        Column("n_slots", "slots"),
         Column("compression", "saved", role=Role.SHARE),
-        Column("template", "fixed text and slots", role=Role.TEXT),
+        Column("template", "fixed text and slots", role=Role.TEXT, paint=_template),
     ],
     "duplicates": [
         Column("duplicate_id", "group", role=Role.ID),
@@ -35,6 +46,7 @@ SHOWN: dict[str, list[Column]] = {
         Column("n_prompts", "sent"),
         Column("n_accounts", "by"),
         Column("worst_score", "worst pair"),
+        Column("text", "medoid", role=Role.TEXT),
     ],
     "accounts": [
         Column("account_id", "account"),
@@ -65,6 +77,7 @@ def list_command(view: str, one: str, text: str) -> click.Command:
     ) -> int:
         from promptscan.api import Store
         from promptscan.cli.showing import show
+        from promptscan.views import explained
 
         settings = configured(ctx).settings
         with Store(settings.store, settings) as store:
@@ -73,10 +86,44 @@ def list_command(view: str, one: str, text: str) -> click.Command:
                 return 0
             shown = limit if limit is not None or not output.is_table else 25
             rows = store.list_rows(view, limit=shown, **options)
-        emit(rows, output, columns=SHOWN[view], document={view: rows.to_pylist()})
+            with store.connect() as con:
+                rows = explained(con, view, rows)
+        if output.is_table and view == "templates" and options["sort"] is None:
+            rows = nested(rows)
+        emit(
+            rows,
+            output,
+            columns=SHOWN[view],
+            document={view: rows.to_pylist()},
+            notes=_slots if view == "templates" else None,
+        )
         return 0
 
     return command
+
+
+def nested(templates: pa.Table) -> pa.Table:
+    """Put templates below the one they are a case of, their names indented; all else stays in its order."""
+    listed = templates.to_pylist()
+    names = {row["template_id"] for row in listed}
+    cases: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
+    for row in listed:
+        parent = row.get("parent_id")
+        cases[parent if parent in names else None].append(row)
+    ordered: list[dict[str, Any]] = []
+    waiting = [(row, 0) for row in reversed(cases[None])]
+    while waiting:
+        row, depth = waiting.pop()
+        ordered.append({**row, "template_id": "  " * (depth - 1) + "└ " * bool(depth) + row["template_id"]})
+        waiting += [(case, depth + 1) for case in reversed(cases[row["template_id"]])]
+    return templates.from_pylist(ordered, schema=templates.schema)
+
+
+def _slots(row: Mapping[str, Any], console: Console) -> list[Text]:
+    """Draw the commonest values of a template's slots."""
+    if not row["slots"]:
+        return []
+    return [painting.top_values(row["slots"], console.width - INDENT, colour=has_colour(console))]
 
 
 _make: Callable[[str, str, str], click.Command] = list_command

@@ -29,6 +29,9 @@ from promptscan.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import Console
+
+    from promptscan.cli.table import Notes
 
 __all__ = [
     "Column",
@@ -37,6 +40,7 @@ __all__ = [
     "Role",
     "emit",
     "output_options",
+    "present",
     "progress",
     "say",
     "stderr_console",
@@ -112,6 +116,7 @@ def emit(
     title: str | None = None,
     columns: Sequence[Column] | None = None,
     document: object = None,
+    notes: Notes | None = None,
 ) -> None:
     """Output a result.
 
@@ -121,6 +126,7 @@ def emit(
         title: Line above a terminal table.
         columns: What a terminal table shows, in this order; all columns by default. Other formats always hold all.
         document: What `--json` writes instead of `{"rows": [...]}`: anything made of mappings, sequences and values.
+        notes: Draws the lines below a row of a terminal table.
 
     Raises:
         UsageError: Binary output to a terminal.
@@ -138,7 +144,7 @@ def emit(
         raise UsageError("--arrow writes binary data; send it to a file (-o FILE.arrow) or a pipe, not to a terminal")
     with _until_closed(stdout):
         if options.form is Format.TABLE:
-            stdout.write(_drawn(reader, columns, title))
+            stdout.write(_drawn(lambda console: draw(reader, columns, title, console, notes)))
         else:
             _write(reader, stdout, options.form, document)
 
@@ -150,14 +156,20 @@ def _write(reader: pa.RecordBatchReader, stream: BinaryIO, form: Format, documen
         write(reader, stream, form)
 
 
-def _drawn(reader: pa.RecordBatchReader, columns: Sequence[Column] | None, title: str | None) -> bytes:
-    """Draw a terminal table for the present stdout: its width, its colours, its encoding."""
+def present(paint: Callable[[Console], None]) -> None:
+    """Output what a function draws on a console of the present stdout, for a person to read."""
+    with _until_closed(sys.stdout.buffer):
+        sys.stdout.buffer.write(_drawn(paint))
+
+
+def _drawn(paint: Callable[[Console], None]) -> bytes:
+    """Draw for the present stdout: its width, its colours, its encoding."""
     from rich.console import Console
 
     stdout = sys.stdout
     console = Console(file=stdout, markup=False, highlight=False, emoji=False)
     with console.capture() as capture:
-        draw(reader, columns, title, console)
+        paint(console)
     text = capture.get()
     if not console.is_terminal:  # rich fills every line with blanks
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())

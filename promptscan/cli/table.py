@@ -1,18 +1,19 @@
 """Tables for a terminal: what each kind of column looks like, and how a table is made to fit.
 
 Every cell passes `vis` and reaches rich as `Text`, never as markup. When columns do not fit, texts give way first, then
-labels, then ids; a table that still does not fit is printed as one block per row.
+labels, then ids; a table that still does not fit is printed as one block per row. Below a row may stand notes: lines as
+wide as the table.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from promptscan.cli.formats import jsonable, rows
 from promptscan.vis import vis
@@ -20,10 +21,16 @@ from promptscan.vis import vis
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console, RenderableType
+    from rich.text import Text
+
+    Notes = Callable[[Mapping[str, object], Console], Sequence[Text]]
 
 NULL = "·"
 GAP = 2
 """Blank columns of the terminal between two columns of the table."""
+
+INDENT = 2
+"""Blank columns of the terminal before a note."""
 
 _TEXT_NAMES = frozenset({"text", "exemplar", "template", "message", "sample", "evidence", "counter_evidence", "config"})
 
@@ -53,11 +60,13 @@ class Column:
         name: Its name in the table.
         header: What stands above it; by default the name in words.
         role: By default found from the name and the type.
+        paint: Draws a value that is not None, given whether there is colour; by default it is written by its role.
     """
 
     name: str
     header: str | None = None
     role: Role | None = None
+    paint: Callable[[Any, bool], Text] | None = None
 
     def title(self) -> str:
         """Return the header, safe to show."""
@@ -109,15 +118,28 @@ def cell(value: object, role: Role) -> str:  # noqa: C901 - one return for each 
             return vis(value, 400)
 
 
-def draw(reader: pa.RecordBatchReader, columns: Sequence[Column] | None, title: str | None, console: Console) -> None:
-    """Print a whole table on `console`, as wide as the console is."""
+def draw(
+    reader: pa.RecordBatchReader,
+    columns: Sequence[Column] | None,
+    title: str | None,
+    console: Console,
+    notes: Notes | None = None,
+) -> None:
+    """Print a whole table on `console`, as wide as the console is; `notes` draws the lines below a row."""
+    from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
     schema = reader.schema
     chosen = [Column(name) for name in schema.names] if columns is None else columns
     roles = [column.role or role_of(column.name, schema.field(column.name).type) for column in chosen]
     heads = [column.title() for column in chosen]
-    body = [_line(row, chosen, roles) for row in rows(reader)]
+    body: list[list[Text]] = []
+    below: list[RenderableType] = []
+    for row in rows(reader):
+        body.append(_line(row, chosen, roles, colour=has_colour(console)))
+        drawn = notes(row, console) if notes is not None else ()
+        below.append(Group(*(Padding(one, (0, 0, 0, INDENT)) for one in drawn)))
     if title is not None:
         console.print(Text(vis(title), style="bold"))
     if not body:
@@ -125,20 +147,38 @@ def draw(reader: pa.RecordBatchReader, columns: Sequence[Column] | None, title: 
         return
     widths = fit([_natural(index, heads, body) for index in range(len(chosen))], roles, console.width)
     if widths is None:
-        for number, line in enumerate(body, 1):
-            console.print(_block(number, heads, line))
-    else:
+        for number, (line, note) in enumerate(zip(body, below, strict=True), 1):
+            console.print(_block(number, heads, line), note)
+    elif notes is None:
         console.print(_grid(heads, body, roles, widths))
+    else:
+        for number, (line, note) in enumerate(zip(body, below, strict=True)):
+            console.print(_grid(None if number else heads, [line], roles, widths), note)
 
 
-def _line(row: Mapping[str, object], columns: Sequence[Column], roles: Sequence[Role]) -> list[str]:
-    return [cell(row[column.name], role) for column, role in zip(columns, roles, strict=True)]
+def has_colour(console: Console) -> bool:
+    """Say whether what is drawn on a console will be coloured."""
+    return console.color_system is not None and not console.no_color
 
 
-def _natural(index: int, heads: Sequence[str], body: Sequence[Sequence[str]]) -> int:
+def _line(row: Mapping[str, object], columns: Sequence[Column], roles: Sequence[Role], *, colour: bool) -> list[Text]:
+    from rich.text import Text
+
+    cells = []
+    for column, role in zip(columns, roles, strict=True):
+        value = row[column.name]
+        if column.paint is not None and value is not None:
+            cells.append(column.paint(value, colour))
+        else:
+            shown = cell(value, role)
+            cells.append(Text(shown, style="dim" if shown == NULL else ""))
+    return cells
+
+
+def _natural(index: int, heads: Sequence[str], body: Sequence[Sequence[Text]]) -> int:
     from rich.cells import cell_len
 
-    return max(cell_len(heads[index]), *(cell_len(line[index]) for line in body))
+    return max(cell_len(heads[index]), *(line[index].cell_len for line in body))
 
 
 def fit(natural: Sequence[int], roles: Sequence[Role], width: int) -> list[int] | None:
@@ -157,21 +197,21 @@ def fit(natural: Sequence[int], roles: Sequence[Role], width: int) -> list[int] 
 
 
 def _grid(
-    heads: Sequence[str], body: Sequence[Sequence[str]], roles: Sequence[Role], widths: Sequence[int]
+    heads: Sequence[str] | None, body: Sequence[Sequence[Text]], roles: Sequence[Role], widths: Sequence[int]
 ) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    for head, role, width in zip(heads, roles, widths, strict=True):
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold", show_header=heads is not None)
+    for head, role, width in zip(heads or [""] * len(roles), roles, widths, strict=True):
         side: Literal["left", "right"] = "right" if role in _RIGHT else "left"
         table.add_column(Text(head), width=width, no_wrap=True, overflow="ellipsis", justify=side)
     for line in body:
-        table.add_row(*(Text(one, style="dim" if one == NULL else "") for one in line))
+        table.add_row(*line)
     return table
 
 
-def _block(number: int, heads: Sequence[str], line: Sequence[str]) -> RenderableType:
+def _block(number: int, heads: Sequence[str], line: Sequence[Text]) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -180,5 +220,5 @@ def _block(number: int, heads: Sequence[str], line: Sequence[str]) -> Renderable
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for head, one in zip(heads, line, strict=True):
-        table.add_row(Text(head), Text(one))
+        table.add_row(Text(head), one)
     return Group(Text(f"— {number:,}", style="bold"), table)
