@@ -12,8 +12,7 @@ TARGET = 0.93
 WIDER = (0.775, 1.0)  # chords, cosines .7 and .5: distances of neighbours that are tried beside today's
 
 PAIR_WORDS = (
-    "letters and suffixes of promptbench_adv are found by wording; pairs of the set itself are attacked instructions of one task, "
-    "nearly as alike as attack and original, so no score tells them apart at 1e-4",
+    "promptbench_adv: letters and suffixes are found by wording; the set's own pairs are nearly as alike, so 1e-4 is beyond any",
     "awesome_prompts_revs: 9 pairs only, all other revisions are copies",
     "msrp, pan, sts, stsb: what edges find beyond wording is the mean of words and cosine; either alone finds less",
     "task_rewrites: renamed code; against other problems half is lost, for their frames are the same",
