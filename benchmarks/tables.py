@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import banks, families, pipeline, templates
+from benchmarks import banks, duplicates_table, families, pipeline, templates
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
 TITLES = {
     "pipeline": "The main job at size",
     "families": "Families against planted campaigns (real texts on simulated accounts)",
+    "duplicates": "Related pairs and groups of duplicates against labels",
     "templates": "Templates and slots against published templates",
     "banks": "Banks of public prompts, and obfuscation of honest ones",
     "encoders": "Encoders",
@@ -20,11 +21,20 @@ TITLES = {
 COMMANDS = {
     "pipeline": "python -m benchmarks.pipeline",
     "families": "python -m benchmarks.families --data DIR",
+    "duplicates": "python -m benchmarks.duplicates --data DIR",
     "templates": "python -m benchmarks.templates --data DIR",
     "banks": "python -m benchmarks.banks --data DIR",
     "encoders": "python benchmarks/encoders.py --data DIR",
     "encoders-grid": "python benchmarks/encoders.py --data DIR --encoders static --grid",
     "fingerprints": "python benchmarks/fingerprints.py --data DIR",
+}
+
+TABLES = {
+    "pipeline": pipeline.table,
+    "families": families.table,
+    "duplicates": duplicates_table.table,
+    "templates": templates.table,
+    "banks": banks.table,
 }
 
 
@@ -39,12 +49,7 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     ]
     for name in sorted(results, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
         result = results[name]
-        body = {
-            "pipeline": pipeline.table,
-            "families": families.table,
-            "templates": templates.table,
-            "banks": banks.table,
-        }.get(name, rows)(result)
+        body = TABLES.get(name, rows)(result)
         parts += [
             f"## {TITLES.get(name, name)}",
             "",

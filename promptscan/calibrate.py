@@ -8,8 +8,8 @@ the background, though: an edit shares .8 of its characters wherever it is, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +18,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from promptscan.errors import UsageError
-from promptscan.verify import CONTAIN, EDIT, Edges, Relation, threshold_at, verify_pairs
+from promptscan.rewords import Cosine, type_rewords
+from promptscan.verify import CONTAIN, EDIT, TEMPLATE, Edges, Relation, threshold_at, verify_pairs
 
 PAIRS = 100_000
 """Background pairs that show a rate of 1e-4 with ten of them."""
@@ -31,8 +32,6 @@ RATE = 1e-4
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
-Cosine = Callable[[Int64, Int64], Float32]
-"""Returns the cosines of pairs of text ids; -1..1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Thresholds:
 
     Attributes:
         edit, contain, template: scores of `promptscan.verify`, 0..1.
-        reword: cosine of two texts, -1..1; also that of translations.
+        reword, translate: scores of `promptscan.rewords`, 0..1.
         false_positive_rate: share of unrelated pairs that may reach one of them by mistake, for each kind by itself.
         pairs: background pairs that these were read off; 0 when there were too few, and these are built in.
     """
@@ -50,6 +49,7 @@ class Thresholds:
     contain: float
     template: float
     reword: float
+    translate: float
     false_positive_rate: float
     pairs: int
 
@@ -61,7 +61,7 @@ class Thresholds:
             Relation.CONTAIN: self.contain,
             Relation.TEMPLATE: self.template,
             Relation.REWORD: self.reword,
-            Relation.TRANSLATE: self.reword,
+            Relation.TRANSLATE: self.translate,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,8 +74,8 @@ class Thresholds:
         return cls(**state)
 
 
-BUILT_IN = Thresholds(EDIT, CONTAIN, template=0.5, reword=0.875, false_positive_rate=RATE, pairs=0)
-"""What the relations mean at least, and the cosine that is used where no background says which one to use."""
+BUILT_IN = Thresholds(EDIT, CONTAIN, TEMPLATE, reword=0.7, translate=0.9, false_positive_rate=RATE, pairs=0)
+"""What the relations mean at least, and what is used for the others where no background says."""
 
 
 def components(n: int, edges: Edges) -> Int64:
@@ -133,8 +133,8 @@ def calibrate(
         cosine: cosine of the vectors of such pairs.
         pairs: unrelated texts, as `background_pairs` draws them. int64 (p, 2).
         false_positive_rate: share of the pairs that may reach the threshold of a kind, 0..1.
-        floors: what the lexical thresholds are at least. A cosine has no meaning of its own, so its floor is only used where
-            too few of the pairs are without shared wording.
+        floors: what the lexical thresholds are at least. The scores of rewords and translations have no meaning of their own:
+            theirs are only used where too few of the pairs are without shared wording.
 
     Returns:
         For each kind the lowest threshold that at most this share of the pairs reaches, not below its floor and not above 1,
@@ -144,27 +144,23 @@ def calibrate(
     if not 0 < false_positive_rate < 1:
         raise UsageError(f"false-positive rate {false_positive_rate}: wanted more than 0 and less than 1")
     if len(pairs) * false_positive_rate < 1:
-        return Thresholds(
-            floors.edit,
-            floors.contain,
-            floors.template,
-            floors.reword,
-            false_positive_rate=false_positive_rate,
-            pairs=0,
-        )
+        return replace(floors, false_positive_rate=false_positive_rate, pairs=0)
     a, b = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
-    edges = verify_pairs(texts, a, b)
+    edges = type_rewords(verify_pairs(texts, a, b), texts, cosine)
+    apart = edges.kind >= Relation.REWORD
+    enough = np.count_nonzero(apart) * false_positive_rate >= 1
 
-    def lowest(relation: Relation, scores: Float32, floor: float) -> float:
-        reached = np.where(edges.kind == relation, scores, np.float32(0))
+    def lowest(counted: NDArray[np.bool_], scores: Float32, floor: float) -> float:
+        reached = np.where(counted, scores, np.float32(0))
         return min(max(threshold_at(reached, false_positive_rate), floor), 1.0)
 
-    unlike = np.count_nonzero(edges.kind == Relation.REWORD) * false_positive_rate >= 1
     return Thresholds(
-        lowest(Relation.EDIT, edges.score, floors.edit),
-        lowest(Relation.CONTAIN, edges.score, floors.contain),
-        lowest(Relation.TEMPLATE, edges.score, floors.template),
-        lowest(Relation.REWORD, cosine(a, b), 0.0 if unlike else floors.reword),
+        lowest(edges.kind == Relation.EDIT, edges.score, floors.edit),
+        lowest(edges.kind == Relation.CONTAIN, edges.score, floors.contain),
+        lowest(edges.kind == Relation.TEMPLATE, edges.score, floors.template),
+        lowest(edges.kind == Relation.REWORD, edges.score, 0.0 if enough else floors.reword),
+        # few pairs of a background are across scripts, so all of them say what a cosine is worth
+        lowest(apart, cosine(a, b), 0.0 if enough else floors.translate),
         false_positive_rate,
         len(pairs),
     )

@@ -31,7 +31,13 @@ def load_postings(files: Files) -> list[Postings]:
 
 
 def propose(
-    postings: list[Postings], graph: Graph, first_new: int, *, ignore: NDArray[np.uint64] | None = None
+    postings: list[Postings],
+    graph: Graph,
+    first_new: int,
+    *,
+    ignore: NDArray[np.uint64] | None = None,
+    near: float = NEAR,
+    nearest: int = NEAREST,
 ) -> Int64:
     """Propose pairs.
 
@@ -40,6 +46,8 @@ def propose(
         graph: the neighbour graph.
         first_new: clean id of the first new text; older ones were compared with each other before.
         ignore: fingerprints that propose nothing, such as the frequent ones of benign banks. uint64 (i,), sorted.
+        near: largest distance of a neighbour that is proposed, chord, 0..2.
+        nearest: most neighbours of a text that are proposed.
 
     Returns:
         int64 (p, 2), a < b, b new; sorted, each once. Of a fingerprint's old texts only the first few are proposed, which is
@@ -57,10 +65,10 @@ def propose(
     lexical = candidate_pairs(
         Fingerprints(listed, owners[order], np.zeros(len(order), dtype=np.int32)), max_bucket=BUCKET, ignore=ignore
     )
-    source, column = np.nonzero(graph.distances[:, :NEAREST] <= NEAR)
+    source, column = np.nonzero(graph.distances[:, :nearest] <= near)
     target = graph.neighbours[source, column].astype(np.int64)
-    near = np.stack([np.minimum(source, target), np.maximum(source, target)], axis=1)
-    pairs = np.concatenate([np.stack([lexical.a, lexical.b], axis=1), near])
+    closest = np.stack([np.minimum(source, target), np.maximum(source, target)], axis=1)
+    pairs = np.concatenate([np.stack([lexical.a, lexical.b], axis=1), closest])
     return np.unique(pairs[pairs[:, 1] >= first_new], axis=0)
 
 

@@ -30,7 +30,7 @@ EDIT = 0.8
 CONTAIN = 0.9
 """Partial similarity of words from which on one text holds the other."""
 
-TEMPLATE = 0.3
+TEMPLATE = 0.5
 """Share of the shorter text in passages of both, from which on two texts may be of one template."""
 
 PASSAGE_CHARS = 30
@@ -56,7 +56,7 @@ class Relation(IntEnum):
     CONTAIN = 2  # score: partial similarity of words of the shorter in the longer
     TEMPLATE = 3  # score: share of the words of the shorter in passages of both
     REWORD = 4  # nothing above; the proposer's word only. Score: Indel similarity of words
-    TRANSLATE = 5  # a reword across scripts, which `promptscan.rewords` tells apart. Score: cosine
+    TRANSLATE = 5  # a reword across scripts; `promptscan.rewords` tells it, and scores both by their vectors too
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from promptscan.calibrate import BUILT_IN, Cosine, Thresholds, background_pairs, calibrate, components
+from promptscan.calibrate import BUILT_IN, Thresholds, background_pairs, calibrate, components
 from promptscan.errors import UsageError
-from promptscan.rewords import type_rewords
+from promptscan.rewords import Cosine, type_rewords
 from promptscan.verify import Edges, Relation, verify_pairs
 
 CHOSEN = random.Random(3)
@@ -106,15 +106,17 @@ def test_a_negative_number_of_pairs_is_refused():
 # calibrate
 
 
-def test_unrelated_prose_leaves_the_floors_and_calibrates_the_cosine():
+def test_unrelated_prose_leaves_the_floors_and_calibrates_the_rest():
     texts = [prose(20) for _ in range(200)]
     pairs = background_pairs(apart(200), wanted=10_000)
     cosine = random_cosine(200)
     found = calibrate(texts, cosine, pairs, false_positive_rate=1e-3)
     assert (found.edit, found.contain, found.template) == (BUILT_IN.edit, BUILT_IN.contain, BUILT_IN.template)
     assert found.pairs == 10_000
-    reached = (cosine(pairs[:, 0], pairs[:, 1]) >= found.reword).sum()
-    assert 5 <= reached <= 10
+    a, b = pairs.T.copy()
+    assert 5 <= (cosine(a, b) >= found.translate).sum() <= 10
+    rewords = type_rewords(verify_pairs(texts, a, b), texts, cosine).at_least({Relation.REWORD: found.reword})
+    assert 5 <= len(rewords.a) <= 10
 
 
 def test_no_more_than_the_stated_share_of_the_background_becomes_an_edge():
@@ -184,23 +186,25 @@ def test_an_impossible_rate_is_refused(rate: float):
 
 
 def test_thresholds_are_kept_as_json():
-    found = Thresholds(0.83, 0.9, 0.5123, 0.61, 1e-4, 100_000)
+    found = Thresholds(0.83, 0.9, 0.5123, 0.61, 0.8, 1e-4, 100_000)
     assert Thresholds.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
 # rewords
 
 
-def test_what_verification_leaves_is_scored_by_its_cosine():
-    texts = [prose(20), prose(20), prose(20)]
-    vectors = np.array([[1.0, 0], [0.8, 0.6], [-1.0, 0]])
-    edges = type_rewords(verify_pairs(texts, np.array([0, 0, 0]), np.array([1, 2, 0])), texts, cosine_of(vectors))
-    assert edges.kind.tolist() == [Relation.REWORD, Relation.REWORD, Relation.COPY]
-    assert edges.score == pytest.approx([0.8, 0, 1])
-    assert edges.score.dtype == np.float32
+def test_what_verification_leaves_is_scored_by_its_words_and_its_cosine():
+    texts = ["alpha beta gamma delta", "delta epsilon zeta beta alpha eta theta", "iota kappa lambda"]
+    edges = verify_pairs(texts, np.array([0, 0, 0]), np.array([1, 2, 0]))
+    words = edges.score.copy()
+    typed = type_rewords(edges, texts, cosine_of(np.array([[1.0, 0], [0.8, 0.6], [-1.0, 0]])))
+    assert typed.kind.tolist() == [Relation.REWORD, Relation.REWORD, Relation.COPY]
+    assert 0 < words[0] < 1
+    assert typed.score == pytest.approx([(0.8 + words[0]) / 2, words[1] / 2, 1])
+    assert typed.score.dtype == np.float32
 
 
-def test_a_reword_across_scripts_is_a_translation():
+def test_a_reword_across_scripts_is_a_translation_and_scored_by_its_cosine():
     texts = [
         "What is the capital of France?",
         "Какова столица Франции?",
@@ -208,18 +212,13 @@ def test_a_reword_across_scripts_is_a_translation():
         "123?",
         "法国的首都是哪里?",
     ]
-    a, b = np.array([0, 0, 0, 1]), np.array([1, 2, 3, 4])
-    edges = type_rewords(verify_pairs(texts, a, b), texts, lambda a, _: np.full(len(a), 0.9, np.float32))
-    assert edges.kind.tolist() == [Relation.TRANSLATE, Relation.REWORD, Relation.REWORD, Relation.TRANSLATE]
-    assert len(edges.at_least(replace(BUILT_IN, reword=0.95).by_relation()).a) == 0
+    edges = verify_pairs(texts, np.array([0, 0, 0, 1]), np.array([1, 2, 3, 4]))
+    typed = type_rewords(edges, texts, lambda a, _: np.full(len(a), 0.9, np.float32))
+    assert typed.kind.tolist() == [Relation.TRANSLATE, Relation.REWORD, Relation.REWORD, Relation.TRANSLATE]
+    assert typed.score[[0, 3]] == pytest.approx([0.9, 0.9])
+    kept = typed.at_least(replace(BUILT_IN, reword=0.0, translate=0.95).by_relation())
+    assert kept.b.tolist() == [2, 3]
 
 
-def test_typing_again_changes_nothing_and_no_edges_are_no_edges():
-    texts = ["да, конечно", "yes, of course", prose(9)]
-    edges = verify_pairs(texts, np.array([0, 1]), np.array([1, 2]))
-    cosine = random_cosine(3)
-    once = type_rewords(edges, texts, cosine)
-    twice = type_rewords(once, texts, cosine)
-    assert (once.kind == twice.kind).all()
-    assert (once.score == twice.score).all()
-    assert len(type_rewords(edges_of([]), [], cosine).a) == 0
+def test_no_edges_are_no_edges():
+    assert len(type_rewords(edges_of([]), [], random_cosine(1)).a) == 0
