@@ -1,41 +1,29 @@
-"""benchmarks/RESULTS.md: every stored result as a table beside its budget."""
+"""Benchmark results as Markdown: one section per result file, the same for every machine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import banks, duplicates_table, families, pipeline, templates
+from benchmarks import banks, capabilities, duplicates_table, families, pipeline, templates
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
-TITLES = {
-    "pipeline": "The main job at size",
-    "families": "Families against planted campaigns (real texts on simulated accounts)",
-    "duplicates": "Related pairs and groups of duplicates against labels",
-    "templates": "Templates and slots against published templates",
-    "banks": "Banks of public prompts, and obfuscation of honest ones",
-    "encoders": "Encoders",
-    "encoders-grid": "Choices inside the static encoder",
-    "fingerprints": "Match key and fingerprints: which n and w",
-}
-COMMANDS = {
-    "pipeline": "python -m benchmarks.pipeline",
-    "families": "python -m benchmarks.families --data DIR",
-    "duplicates": "python -m benchmarks.duplicates --data DIR",
-    "templates": "python -m benchmarks.templates --data DIR",
-    "banks": "python -m benchmarks.banks --data DIR",
-    "encoders": "python benchmarks/encoders.py --data DIR",
-    "encoders-grid": "python benchmarks/encoders.py --data DIR --encoders static --grid",
-    "fingerprints": "python benchmarks/fingerprints.py --data DIR",
-}
 
-TABLES = {
-    "pipeline": pipeline.table,
-    "families": families.table,
-    "duplicates": duplicates_table.table,
-    "templates": templates.table,
-    "banks": banks.table,
-}
+@dataclass(frozen=True, slots=True)
+class Section:
+    """How the result of one benchmark is shown.
+
+    Attributes:
+        title: of the section.
+        command: what measures it again.
+        draw: writes its body.
+    """
+
+    title: str
+    command: str
+    draw: Callable[[dict[str, Any]], str]
 
 
 def document(results: dict[str, dict[str, Any]]) -> str:
@@ -47,17 +35,10 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "and orders of magnitude. Each section names the command that measures it again; `make bench` runs them.",
         "",
     ]
-    for name in sorted(results, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
-        result = results[name]
-        body = TABLES.get(name, rows)(result)
-        parts += [
-            f"## {TITLES.get(name, name)}",
-            "",
-            f"`{COMMANDS.get(name, f'python -m benchmarks.{name}')}`",
-            "",
-            body,
-            "",
-        ]
+    places = {name: place for place, name in enumerate(SECTIONS)}
+    for name in sorted(results, key=lambda name: (places.get(name, len(places)), name)):
+        section = SECTIONS.get(name) or Section(name, f"python -m benchmarks.{name}", rows)
+        parts += [f"## {section.title}", "", f"`{section.command}`", "", section.draw(results[name]), ""]
     return "\n".join(parts)
 
 
@@ -79,3 +60,35 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+SECTIONS: dict[str, Section] = {
+    "pipeline": Section("The main job at size", "python -m benchmarks.pipeline", pipeline.table),
+    "families": Section(
+        "Families against planted campaigns (real texts on simulated accounts)",
+        "python -m benchmarks.families --data DIR",
+        families.table,
+    ),
+    "duplicates": Section(
+        "Related pairs and groups of duplicates against labels",
+        "python -m benchmarks.duplicates --data DIR",
+        duplicates_table.table,
+    ),
+    "templates": Section(
+        "Templates and slots against published templates", "python -m benchmarks.templates --data DIR", templates.table
+    ),
+    "template_index": Section("Finding the templates of a text", "python -m benchmarks.template_index", rows),
+    "banks": Section(
+        "Banks of public prompts, and obfuscation of honest ones", "python -m benchmarks.banks --data DIR", banks.table
+    ),
+    "capabilities": Section(
+        "Capabilities of published prompts", "python -m benchmarks.capabilities --data DIR", capabilities.table
+    ),
+    "encoders": Section("Encoders", "python benchmarks/encoders.py --data DIR", rows),
+    "encoders-grid": Section(
+        "Choices inside the static encoder", "python benchmarks/encoders.py --data DIR --encoders static --grid", rows
+    ),
+    "fingerprints": Section(
+        "Match key and fingerprints: which n and w", "python benchmarks/fingerprints.py --data DIR", rows
+    ),
+}

@@ -29,6 +29,7 @@ class Settings:
         min_family_size: distinct clean texts that make a density cluster a family.
         min_samples: neighbours that make a text dense (HDBSCAN's min_samples), at most 16.
         min_copies: prompts, and a quarter as many accounts, that make one repeated text a family by itself.
+        capability_seeds: folder of seed banks (or one file) that add capabilities or replace promptscan's; none by default.
         recall_target: recall@10 against exact search to which the index is tuned.
         false_positive_rate: share of unrelated pairs of texts that may pass for related; duplicates and templates are held to it.
         memory_limit: DuckDB's, with unit.
@@ -44,6 +45,7 @@ class Settings:
     min_family_size: int = 5
     min_samples: int = 5
     min_copies: int = 20
+    capability_seeds: Path | None = None
     recall_target: float = 0.97
     false_positive_rate: float = 1e-4
     memory_limit: str = "4GB"
@@ -108,6 +110,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _with(settings: Settings, name: str, value: Any, origin: str) -> Settings:
     """Set one value, converted to the setting's type."""
     known = {item.name: type(getattr(settings, item.name)) for item in fields(Settings)}
+    known["capability_seeds"] = Path  # None until set
     if name not in known:
         raise UsageError(f"{origin}: there is no setting {name!r}; settings are {', '.join(known)}")
     wanted = Path if issubclass(known[name], Path) else known[name]

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.graph import Graph
+from promptscan.labelling import MEMBERS, label_families
 from promptscan.membership import Membership, find_all, find_new
 from promptscan.registry import Event, FamilyEvent, Naming, fall_quiet, family_name, name_families
 from promptscan.reuse import Reuse, reuse
@@ -26,7 +27,6 @@ from promptscan.vectors import Vectors
 
 EXEMPLARS = 64  # members of a family its exemplar is chosen from
 SAMPLE = 24  # members compared with the exemplar to measure template reuse
-LABEL = 80  # characters
 DOUBLED = 2  # times the texts that were clustered together last
 
 IntArray = NDArray[np.int64]
@@ -100,7 +100,8 @@ def find_families(
         next_number = int(writer.manifest.state.get("next_family", 1))
         naming = name_families(labels, known, former.names, next_number, retired=retired)
         exemplars = _exemplars(labels, vectors)
-        reuses, texts = _describe(con, labels, exemplars)
+        reuses, texts, samples = _describe(con, labels, exemplars)
+        called = label_families(con, labels, naming.names, texts, samples)
         key = family_key(writer.manifest, rules)
         writer.remember(next_family=naming.next_number)
         changes = [*naming.events, *_quiet(con, naming, labels, weights)]
@@ -115,7 +116,7 @@ def find_families(
                 directory / "family_names.parquet",
                 {
                     "family_id": pa.array(naming.names, pa.string()),
-                    "label": pa.array([text[:LABEL] for text in texts], pa.string()),
+                    "label": pa.array(called, pa.string()),
                     "exemplar_text_id": _text_ids(con, exemplars),
                     "reuse": pa.array([found.share for found in reuses], pa.float64()),
                     "frame": pa.array([found.frame for found in reuses], pa.int32()),
@@ -241,8 +242,10 @@ def _exemplars(labels: IntArray, vectors: Vectors) -> IntArray:
     return np.asarray(chosen, dtype=np.int64)
 
 
-def _describe(con: duckdb.DuckDBPyConnection, labels: IntArray, exemplars: IntArray) -> tuple[list[Reuse], list[str]]:
-    """Return template reuse and exemplar text of each family."""
+def _describe(
+    con: duckdb.DuckDBPyConnection, labels: IntArray, exemplars: IntArray
+) -> tuple[list[Reuse], list[str], list[list[str]]]:
+    """Return template reuse, exemplar text and a few texts of each family."""
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(len(exemplars) + 1))
     picked = [_spread(order[starts[i] : starts[i + 1]], SAMPLE) for i in range(len(exemplars))]
@@ -255,7 +258,8 @@ def _describe(con: duckdb.DuckDBPyConnection, labels: IntArray, exemplars: IntAr
         reuse(text[int(exemplar)], [text[int(row)] for row in rows_of if row != exemplar])
         for exemplar, rows_of in zip(exemplars, picked, strict=True)
     ]
-    return reuses, [text[int(exemplar)] for exemplar in exemplars]
+    samples = [[text[int(row)] for row in _spread(rows_of, MEMBERS)] for rows_of in picked]
+    return reuses, [text[int(exemplar)] for exemplar in exemplars], samples
 
 
 def _spread(rows: IntArray, size: int) -> IntArray:

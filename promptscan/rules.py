@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from promptscan.banks import bank_digest
+from promptscan.seedbanks import SeedBank, banks_digest
 from promptscan.store import Manifest
 
 INPUTS = ("graph", "prompts", "cleans", "templates")
 EDGE_INPUTS = ("cleans", "fingerprints", "graph")
+CAPABILITY_INPUTS = ("cleans", "vectors", "templates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,14 @@ def template_key(manifest: Manifest, rate: float) -> str:
     """Digest what duplicates and templates are made from; `rate` is the false-positive rate of their thresholds."""
     names = [segment.name for segment in manifest.of_kind("edges")]
     return hashlib.sha256(json.dumps(["templates", names, rate]).encode()).hexdigest()
+
+
+def capability_key(manifest: Manifest, banks: Sequence[SeedBank]) -> str:
+    """Digest what capabilities are made from: equal keys, equal capabilities. Who found the families and when is not part of it."""
+    names = [segment.name for segment in manifest.segments if segment.kind in CAPABILITY_INPUTS]
+    families = [
+        segment.file(name).sha256
+        for segment in manifest.of_kind("families")
+        for name in ("members.parquet", "family_names.parquet")
+    ]
+    return hashlib.sha256(json.dumps(["capabilities 1", names, families, banks_digest(banks)]).encode()).hexdigest()

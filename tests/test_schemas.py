@@ -56,12 +56,23 @@ def test_documents_follow_their_schema(built: Path, schema: str, words: tuple[st
 
 def test_what_show_prints_follows_its_schema_for_every_kind(built: Path):
     with promptscan.open(built) as store:
-        family, prompt, account = store.sql(
-            "select family_id, prompt_id, account_id from prompts join texts using (text_id) where family_id is not null limit 1"
-        ).to_pylist()[0].values()
+        family, prompt, account = (
+            store.sql(
+                "select family_id, prompt_id, account_id from prompts join texts using (text_id) where family_id is not null limit 1"
+            )
+            .to_pylist()[0]
+            .values()
+        )
         template = store.list_rows("templates")["template_id"][0].as_py()
         duplicate = str(store.list_rows("duplicates")["duplicate_id"][0].as_py())
-    for kind, key in (("template", template), ("duplicate", duplicate), ("family", family), ("prompt", prompt), ("account", account), ("text", "0")):
+    for kind, key in (
+        ("template", template),
+        ("duplicate", duplicate),
+        ("family", family),
+        ("prompt", prompt),
+        ("account", account),
+        ("text", "0"),
+    ):
         document = held("show", "--store", built, "show", f"{kind}:{key}")
         assert (document["kind"], document["id"]) == (kind, key)
 

@@ -141,6 +141,7 @@ def build(
     _compare(writer, run, progress)
     _templates(writer, settings, run, progress)
     _families(writer, settings, run, recluster=recluster)
+    _capabilities(writer, settings, run)
     from promptscan.accounts import join_accounts
 
     with run.stage("accounts"):
@@ -253,3 +254,19 @@ def _families(writer: Writer, settings: Settings, run: Run, *, recluster: bool) 
         graph, vectors = load_graph(writer), text_vectors(writer)
         report = find_families(writer, graph, vectors, rules, run_id=run.run_id, now=now, recluster=recluster)
         run.note("families", report)
+
+
+def _capabilities(writer: Writer, settings: Settings, run: Run) -> None:
+    from promptscan.rules import capability_key
+    from promptscan.seedbanks import load_banks
+
+    banks = load_banks(settings.capability_seeds)
+    if not writer.manifest.of_kind("families"):
+        return
+    current = writer.manifest.of_kind("capabilities")
+    if current and current[0].name.endswith(capability_key(writer.manifest, banks)[:24]):
+        return
+    from promptscan.build.probing import find_capabilities
+
+    with run.stage("capabilities"):
+        run.note("capabilities", find_capabilities(writer, banks, settings.torch_device))

@@ -93,7 +93,8 @@ CREATE VIEW families AS
 SELECT
   f.family_id, f.label, f.exemplar_text_id,
   s.n_templates, s.n_texts, s.n_prompts, s.n_accounts, s.first_ts, s.last_ts,
-  c.capability, s.score, f.reuse, f.frame, s.effective_accounts, f.kind
+  c.capability, s.score, f.reuse, f.frame, s.effective_accounts, f.kind,
+  CASE WHEN c.capability <> 'other' THEN c.percentile END AS percentile
 FROM base_family_names f
 LEFT JOIN base_family_stats s USING (family_id)
 LEFT JOIN (FROM base_capabilities WHERE rank = 1) c USING (family_id);
