@@ -24,7 +24,9 @@ from promptscan.store import Files
 
 ENOUGH = 3  # fingerprints a text must have for the share of them to say something; shorter ones are compared letter by letter
 SHARE = 0.5  # share of the fingerprints of the query, or of the text, from which on the other contains enough of it
-COMPARED = 64  # texts that either way of proposing may have compared letter by letter
+SURE = 0.9  # share from which on keys need not be compared any more
+PASSAGES = 8  # texts with a shared passage whose keys are compared
+NEAREST = 16  # texts with the nearest sketches whose keys are compared; each is a row group to read
 MAX_FORMS = 8  # of a query: its own key and those of what it hides
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -95,13 +97,20 @@ class LexicalIndex:
         share = shared / np.maximum(fewer, 1)
         telling = (share >= SHARE) & (fewer >= ENOUGH)
         scores = dict(zip(texts[telling].tolist(), share[telling].tolist(), strict=True))
-        likely = texts[np.lexsort((texts, -share))[:COMPARED]]
+        unsure = np.flatnonzero(~(telling & (share >= SURE)))
+        best = unsure[np.lexsort((texts[unsure], -(share * shared)[unsure]))[:PASSAGES]]
         sketch = sketches(keys)[0]
-        near = [nearest(sketch, own, COMPARED) + first for first, own in self._sketches]
-        proposed = np.unique(np.concatenate([likely, *near]))
+        proposed = np.unique(np.concatenate([texts[best], self._nearest(sketch)]))
         cleans = {text: row[0] for text, row in self._cleans.take(proposed.tolist(), ("clean",)).items()}
         others = match_keys(pa.array(cleans.values(), pa.large_string())).to_pylist()
         for text, other in zip(cleans, others, strict=True):
             scores[text] = max(scores.get(text, 0.0), key_similarity(key, other))
         return scores
+
+    def _nearest(self, sketch: Bits) -> NDArray[np.int64]:
+        """Return the clean ids with the nearest sketches over all segments."""
+        found = [(first + rows, apart) for first, own in self._sketches for rows, apart in [nearest(sketch, own, NEAREST)]]
+        texts = np.concatenate([np.zeros(0, np.int64), *(texts for texts, _ in found)])
+        apart = np.concatenate([np.zeros(0, np.int32), *(apart for _, apart in found)])
+        return texts[np.lexsort((texts, apart))[:NEAREST]]
 

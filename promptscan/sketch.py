@@ -44,8 +44,10 @@ def sketches(keys: pa.Array) -> Bits:
     return np.concatenate(parts)
 
 
-def nearest(sketch: Bits, among: Bits, k: int) -> NDArray[np.int64]:
-    """Return the rows of the k sketches with the fewest bits different, nearest first, ties by row. int64 (<= k,).
+def nearest(sketch: Bits, among: Bits, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the rows of the k sketches with the fewest bits different, int64 (<= k,), and how many bits, int32 (<= k,).
+
+    By (bits, row); nothing for a sketch of zeros.
 
     Args:
         sketch: uint8 (64,).
@@ -55,10 +57,10 @@ def nearest(sketch: Bits, among: Bits, k: int) -> NDArray[np.int64]:
     import faiss
 
     if not len(among) or not sketch.any():
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), np.zeros(0, np.int32)
     distances, rows = faiss.knn_hamming(sketch[None], among, min(k, len(among)))
     order = np.lexsort((rows[0], distances[0]))
-    return np.asarray(rows[0][order], dtype=np.int64)
+    return rows[0][order].astype(np.int64), distances[0][order].astype(np.int32)
 
 
 def _counts(some: NDArray[np.uint64], starts: NDArray[np.int64], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:

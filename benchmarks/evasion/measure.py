@@ -132,25 +132,35 @@ class Pairs:
 
 
 class Product:
-    """A store with originals and background, asked for attacked texts."""
+    """A store with originals and background, asked for attacked texts as a user asks."""
 
     def __init__(self, corpus: Corpus, work: Path) -> None:
         """Build the store in an empty folder."""
         texts = [*corpus.originals, *corpus.background]
-        rows = {"text": texts, "account_id": [f"a{i}" for i in range(len(texts))], "id": [str(i) for i in range(len(texts))]}
-        work.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(rows), work / "log.parquet")
+        numbers = [str(place) for place in range(len(texts))]
+        pq.write_table(pa.table({"text": texts, "account_id": numbers, "id": numbers}), work / "log.parquet")
         scan(work / "log.parquet", store=work / "store")
-        self._store = Store(work / "store")
-        self._searcher = self._store.searcher
-        cleans = clean(pa.array(corpus.originals, pa.large_string()))[0].to_pylist()
-        ids = dict(self._store.sql("SELECT clean, clean_id FROM base_cleans").to_pydict().items())
-        number = dict(zip(ids["clean"], ids["clean_id"], strict=True))
-        self._clean_ids = [number[text] for text in cleans]
+        self._searcher = Store(work / "store").searcher
+        with self._searcher.generation.connect() as con:
+            found = con.execute("SELECT clean, clean_id FROM base_cleans").fetchall()
+        number = dict(found)
+        self._clean_ids = [number[text] for text in clean(pa.array(corpus.originals, pa.large_string()))[0].to_pylist()]
+        rows = self._searcher.rows
+        self._vectors, self._owner = rows.vectors.take(np.arange(rows.vectors.n)), rows.clean_ids
 
-    def ask(self, text: str, row: int | None) -> dict[str, tuple[float, float]]:
-        """Ask once and return, for each view, the score of the original if it is among the first hits, and the best score."""
-        raise NotImplementedError(text, row)
+    def views(self, row: int, text: str) -> tuple[bool, bool, bool]:
+        """Tell whether an original is among the first hits for a text sent instead: of letters, of vectors, of the product."""
+        own, cleaned = self._clean_ids[row], clean(pa.array([text], pa.large_string()))[0][0].as_py()
+        if not cleaned:
+            return False, False, False
+        lexical = self._searcher.lexical.search(cleaned)[0][:FIRST]
+        embedded = embed_texts(self._searcher.encoder, [cleaned])
+        queries = np.concatenate([embedded.vectors, embedded.chunk_vectors]).astype(np.float32)
+        best = np.full(int(self._owner.max()) + 1, -1, np.float32)
+        np.maximum.at(best, self._owner, (queries @ self._vectors.T).max(axis=0))
+        semantic = int((best > best[own]).sum()) < FIRST
+        hits = self._searcher.by_text(text, k=FIRST).hits
+        return bool((lexical == own).any()), semantic, any(hit.prompt_id == str(row) for hit in hits)
 
 
 def by_original(sent: Sequence[Sent], scores: Scores, n: int) -> Scores:
