@@ -64,8 +64,8 @@ def disguised(texts: pa.Array) -> NDArray[np.bool_]:
     """
     texts = texts.cast(pa.large_string())
     folded = fold(texts)
-    length = np.maximum(pc.utf8_length(texts).to_numpy(), 1)
-    found = (folded.obfuscation > 0) | (pc.utf8_length(folded.keys).to_numpy() / length < SPREAD)
+    letters = pc.utf8_length(folded.keys).to_numpy()
+    found = (folded.obfuscation > 0) | ((letters > 0) & (letters < SPREAD * pc.utf8_length(texts).to_numpy()))
     found[decoded(texts).text_index] = True
     return found
 

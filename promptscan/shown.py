@@ -13,8 +13,8 @@ import pyarrow as pa
 SUSPECT = r"[\x08\x{202E}]|[\x{E0020}-\x{E007E}]{8}"
 """RE2 pattern of the texts that `as_shown` may change; all others stay as they are."""
 
-DEEPEST = 8  # overrides inside each other that are resolved
-_OVERRIDDEN = re.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2029]*)(?:\u202c|(?=[\n\r\u2029])|\\Z)")
+_OVERRIDE, _POP = "\u202e", "\u202c"
+_PARAGRAPH_ENDS = "\n\r\x1c\x1d\x1e\x85\u2029"
 _BACKWARD = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")  # scripts that an override shows as they are stored
 _TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")  # the tags of a flag are at most six
 
@@ -32,11 +32,31 @@ def as_shown(texts: pa.Array) -> pa.Array:
 
 def _shown(text: str) -> str:
     text = _TAGS.sub(lambda run: "".join(chr(ord(tag) - 0xE0000) for tag in run[0]), text)
-    for _ in range(DEEPEST):
-        text, changed = _OVERRIDDEN.subn(lambda span: span[1] if _BACKWARD.search(span[1]) else span[1][::-1], text)
-        if not changed:
-            break
+    if _OVERRIDE in text:
+        text = _forwards(text)
     return _without_deleted(text) if "\b" in text else text
+
+
+def _forwards(text: str) -> str:
+    """Turn round what stands in right-to-left overrides; overrides inside one another show as one."""
+    shown: list[str] = []
+    run: list[str] = []
+    depth = 0
+    for character in [*text, "\n"]:
+        if depth and character in _PARAGRAPH_ENDS:
+            depth = 0
+        elif character == _OVERRIDE:
+            depth += 1
+        elif character == _POP and depth:
+            depth -= 1
+        elif depth:
+            run.append(character)
+        if not depth:
+            shown += run if _BACKWARD.search("".join(run)) else run[::-1]
+            run = []
+            if character not in (_OVERRIDE, _POP):
+                shown.append(character)
+    return "".join(shown[:-1])
 
 
 def _without_deleted(text: str) -> str:

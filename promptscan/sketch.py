@@ -20,6 +20,7 @@ BITS = 512
 GRAM = 3  # units, as of fingerprints: letters, or one Chinese character
 BUCKETS = 512  # into which 3-grams are hashed, with a sign
 LONGEST = 2_048  # units beyond which a key has no sketch: its fingerprints survive in numbers
+STEPS = 16  # of a count of 1
 CHUNK = 1 << 18  # bytes of keys a step
 
 Bits = NDArray[np.uint8]
@@ -39,7 +40,8 @@ def sketches(keys: pa.Array) -> Bits:
         some, starts = units(chunk)
         lengths = np.diff(starts)
         counts = _counts(some, starts, (lengths >= GRAM) & (lengths <= LONGEST))
-        damped = np.copysign(np.sqrt(np.abs(counts)), counts)  # a passage said ten times counts three times
+        # What is said ten times counts three times. Whole numbers: their sums are exact in float32, in any order.
+        damped = np.round(np.copysign(np.sqrt(np.abs(counts)) * STEPS, counts))
         parts.append(np.packbits(damped @ _projections() > 0, axis=1))
     return np.concatenate(parts)
 
