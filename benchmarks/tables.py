@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import banks, families, pipeline, templates
+from benchmarks import banks, families, fingerprints, pipeline, templates
+from benchmarks.evasion import report as evasion
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
@@ -13,6 +14,7 @@ TITLES = {
     "families": "Families against planted campaigns (real texts on simulated accounts)",
     "templates": "Templates and slots against published templates",
     "banks": "Banks of public prompts, and obfuscation of honest ones",
+    "evasion": "Evasion: seventeen attacks, and what each view still finds",
     "encoders": "Encoders",
     "encoders-grid": "Choices inside the static encoder",
     "fingerprints": "Match key and fingerprints: which n and w",
@@ -22,9 +24,19 @@ COMMANDS = {
     "families": "python -m benchmarks.families --data DIR",
     "templates": "python -m benchmarks.templates --data DIR",
     "banks": "python -m benchmarks.banks --data DIR",
+    "evasion": "python -m benchmarks.evasion --data DIR",
     "encoders": "python benchmarks/encoders.py --data DIR",
     "encoders-grid": "python benchmarks/encoders.py --data DIR --encoders static --grid",
-    "fingerprints": "python benchmarks/fingerprints.py --data DIR",
+    "fingerprints": "python -m benchmarks.fingerprints --data DIR",
+}
+
+DRAWN = {
+    "pipeline": pipeline.table,
+    "families": families.table,
+    "templates": templates.table,
+    "banks": banks.table,
+    "evasion": evasion.table,
+    "fingerprints": fingerprints.table,
 }
 
 
@@ -39,12 +51,7 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     ]
     for name in sorted(results, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
         result = results[name]
-        body = {
-            "pipeline": pipeline.table,
-            "families": families.table,
-            "templates": templates.table,
-            "banks": banks.table,
-        }.get(name, rows)(result)
+        body = DRAWN.get(name, rows)(result)
         parts += [
             f"## {TITLES.get(name, name)}",
             "",

@@ -65,7 +65,9 @@ def disguised(texts: pa.Array) -> NDArray[np.bool_]:
     texts = texts.cast(pa.large_string())
     folded = fold(texts)
     letters = pc.utf8_length(folded.keys).to_numpy()
-    found = (folded.obfuscation > 0) | ((letters > 0) & (letters < SPREAD * pc.utf8_length(texts).to_numpy()))
+    found: NDArray[np.bool_] = (folded.obfuscation > 0) | (
+        (letters > 0) & (letters < SPREAD * pc.utf8_length(texts).to_numpy())
+    )
     found[decoded(texts).text_index] = True
     return found
 

@@ -109,8 +109,9 @@ class LexicalIndex:
 
     def _nearest(self, sketch: Bits) -> NDArray[np.int64]:
         """Return the clean ids with the nearest sketches over all segments."""
-        found = [(first + rows, apart) for first, own in self._sketches for rows, apart in [nearest(sketch, own, NEAREST)]]
+        found = [
+            (first + rows, apart) for first, own in self._sketches for rows, apart in [nearest(sketch, own, NEAREST)]
+        ]
         texts = np.concatenate([np.zeros(0, np.int64), *(texts for texts, _ in found)])
         apart = np.concatenate([np.zeros(0, np.int32), *(apart for _, apart in found)])
         return texts[np.lexsort((texts, apart))[:NEAREST]]
-

@@ -66,7 +66,13 @@ def test_similarity_is_symmetric_and_bounded(one: str, other: str):
 
 
 def test_disguised_texts_are_told_from_plain_ones():
-    plain = (PLAIN, OTHER, "\u5317\u4eac\u5927\u5b66\u5728\u54ea\u91cc", "\u0421\u0442\u043e\u043b\u0438\u0446\u0430", "")
+    plain = (
+        PLAIN,
+        OTHER,
+        "\u5317\u4eac\u5927\u5b66\u5728\u54ea\u91cc",
+        "\u0421\u0442\u043e\u043b\u0438\u0446\u0430",
+        "",
+    )
     assert disguised(strings(*plain, LOOK_ALIKE, SPACED, ENCODED, "h3ll0 th3re")).tolist() == [False] * 5 + [True] * 4
 
 
@@ -109,7 +115,9 @@ def test_empty_short_and_long_keys_have_no_sketch():
 @settings(max_examples=40, deadline=None)
 def test_texts_are_sketched_alone_as_in_company(keys: list[str]):
     alone = [sketches(strings(one)) for one in keys]
-    np.testing.assert_array_equal(sketches(strings(*keys)), np.concatenate([np.zeros((0, BITS // 8), np.uint8), *alone]))
+    np.testing.assert_array_equal(
+        sketches(strings(*keys)), np.concatenate([np.zeros((0, BITS // 8), np.uint8), *alone])
+    )
 
 
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch):

@@ -146,9 +146,7 @@ def character_attacks() -> list[Attack]:
                 "backspaces 30 %": each(0.3, _backspaced),
             },
         ),
-        Attack(
-            "typos", {f"{s:.0%}": typos(s) for s in (0.02, 0.05, 0.1, 0.2)}, graded=True, easier={"20%": 0.95}
-        ),
+        Attack("typos", {f"{s:.0%}": typos(s) for s in (0.02, 0.05, 0.1, 0.2)}, graded=True, easier={"20%": 0.95}),
         Attack(
             "leet",
             {

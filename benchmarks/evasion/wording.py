@@ -31,7 +31,10 @@ WORD = re.compile(r"[A-Za-z]+")
 REWRITES = (
     (r"^(please )?(can|could|would) you( please)?\b", ("I would like you to", "Your task is to", "Kindly")),
     (r"^(what is|what's|what are)\b", ("tell me about", "I want to know about", "describe")),
-    (r"^how (do|can|would|should) (i|you|we)\b", ("what is the way to", "tell me the steps to", "I need to know how to")),
+    (
+        r"^how (do|can|would|should) (i|you|we)\b",
+        ("what is the way to", "tell me the steps to", "I need to know how to"),
+    ),
     (r"^(write|create|generate|make|compose)\b", ("I need you to produce", "your job is to come up with", "produce")),
     (r"^(explain|describe|define)\b", ("help me understand", "walk me through", "give me an account of")),
     (r"^(give|provide|list|tell) (me )?", ("I am looking for ", "what I need is ", "let me have ")),
@@ -79,7 +82,7 @@ def rewrite(text: str, rng: Random, _: Filler) -> str:
     for sentence in SENTENCE.split(text):
         turned = sentence
         for pattern, options in COMPILED:
-            turned = pattern.sub(lambda found, options=options: rng.choice(options), turned)  # type: ignore[misc]
+            turned = pattern.sub(lambda _, options=options: rng.choice(options), turned)
         sentences.append(turned)
     return f"{rng.choice(OPENINGS)}{' '.join(sentences)}{rng.choice(CLOSINGS)}"
 
