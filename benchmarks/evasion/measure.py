@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ class Pairs:
         flat = [key for some in keys for key in some]
         found = fingerprints(pa.array(flat, pa.large_string()))
         ends = np.searchsorted(found.texts, np.arange(len(flat) + 1))
-        sets = iter([frozenset(found.hashes[a:b].tolist()) for a, b in zip(ends, ends[1:], strict=False)])
+        sets = iter([frozenset(found.hashes[a:b].tolist()) for a, b in pairwise(ends)])
         embedded: Embedded = embed_texts(self._encoder, cleans)
         vectors = np.concatenate([embedded.vectors, embedded.chunk_vectors]).astype(np.float32)
         owner = np.concatenate([np.arange(len(cleans)), embedded.chunk_text])

@@ -10,11 +10,15 @@ VIEWS = ("lexical", "semantic", "together")
 def table(result: dict[str, Any]) -> str:
     """Draw the measurements as Markdown."""
     lines = [
-        "Found: share of the originals that are found again when they are sent attacked. In pairs: the score of original and "
-        f"attacked text exceeds that of 99 % of {result['sizes']['unrelated_pairs']:,} unrelated pairs. In the store: the original "
-        f"is among the first ten hits of `search` for the attacked text, over {result['sizes']['indexed']:,} real prompts. "
-        "*Letters*: fingerprints, sketches and match keys. *Vectors*: the static encoder, windows included. Both: the larger "
-        "score, as `search` ranks. Misses of a target are bold.",
+        (
+            "Found: share of the originals that are found again when they are sent attacked. In pairs: the score of original "
+            f"and attacked text exceeds that of 99 % of {result['sizes']['unrelated_pairs']:,} unrelated pairs. In the store: the "
+            "original is among the first ten hits of `search` for the attacked text, over "
+            f"{result['sizes']['indexed']:,} real prompts; no score is asked for, so this bounds no false alarms "
+            f"(docs/decisions/008), and one original more or less is {1 / result['sizes']['asked']:.2f}. *Letters*: "
+            "fingerprints, sketches and match keys. *Vectors*: the static encoder, windows included. Both: the larger score, as "
+            "`search` ranks; in pairs its limit is that of the vectors, which costs weak letters. Misses of a target are bold."
+        ),
         "",
         "| attack | level | target | pairs: letters | vectors | both | only letters | only vectors | store: letters | vectors | both |",
         "|---|---|---:|" + "---:|" * 8,
