@@ -1,6 +1,6 @@
 """Choose the n-gram and the window of the fingerprints: what edited and embedded texts are found, and at what price.
 
-    python benchmarks/fingerprints.py --data DIR
+    python -m benchmarks.fingerprints --data DIR [--speed-only]
 
 DIR holds Parquet files with a column `text`. Originals are human prompts of two sets, background those of five others. Each
 original is attacked (typos in a share of its characters, a passage of it pasted into a background text, fullwidth, Cyrillic
@@ -14,12 +14,13 @@ any background text (what costs candidates), and recall. Stores the same with th
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,12 +28,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmarks import machine
 from promptscan.decode import decoded
 from promptscan.fingerprint import Fingerprints, fingerprints
 from promptscan.matchkey import match_keys, obfuscation
 from promptscan.postings import build_postings, candidate_pairs, containment
+from promptscan.sketch import BITS, sketches
 
-RESULTS = Path(__file__).resolve().parent / "results"
 ORIGINALS = ("hh_rlhf_harmless_test", "oasst1_en_val")
 BACKGROUND = ("sharegpt_sample1k", "arena_hard", "autoj_queries", "instructionwild_users", "nq_open")
 SHAPES = ((6, 1), (8, 8), (12, 12), (16, 8), (16, 16), (20, 16), (24, 16), (24, 20), (24, 24), (32, 16))
@@ -144,22 +146,70 @@ def row(shape: tuple[int, int], originals: pa.Array, background: pa.Array, attac
 
 
 def speeds(texts: pa.Array) -> dict[str, float]:
-    """Return megabytes of text per second on one core, and the cost of a family of 100,000 copies."""
+    """Return megabytes of text per second over all cores, what a fingerprint takes, and the cost of 100,000 copies."""
     keys = match_keys(texts)
-    taken = {}
-    for name, work in (
-        ("match_keys", lambda: match_keys(texts)),
-        ("fingerprints", lambda: fingerprints(keys)),
-        ("decoded", lambda: decoded(texts)),
-    ):
-        start = time.perf_counter()
-        work()
-        taken[f"{name}_mb_per_s"] = round(texts.nbytes / 1e6 / (time.perf_counter() - start), 1)
+    prints = fingerprints(keys)
+    index = build_postings(prints.hashes, prints.texts)
+    stored = index.hashes.nbytes + index.indptr.nbytes + index.texts.nbytes
+    taken = {
+        **_speeds("match_keys", match_keys, texts),
+        **_speeds("fingerprints", fingerprints, keys),
+        **_speeds("sketches", sketches, keys),
+        **_speeds("decoded", decoded, texts),
+        "bytes_per_fingerprint": round(stored / len(prints.hashes), 2),
+        "fingerprints_per_100_characters": round(100 * len(prints.hashes) / pc.sum(pc.utf8_length(texts)).as_py(), 2),
+        "sketch_bytes_per_text": BITS // 8,
+    }
     copies = pa.array([keys[0].as_py()]).cast(pa.large_string()).take(pa.array(np.zeros(100_000, np.int64)))
     prints = fingerprints(copies)
     start = time.perf_counter()
     pairs = len(candidate_pairs(prints).a)
     return {**taken, "pairs_of_100k_copies": pairs, "seconds_for_them": round(time.perf_counter() - start, 2)}
+
+
+def _speeds(name: str, work: Callable[[pa.Array], object], texts: pa.Array) -> dict[str, float]:
+    """Return megabytes a second with the texts dealt out to all cores, best of three, and megabytes a core-second times cores.
+
+    The second figure is the first one's on a machine with nothing else to do.
+    """
+    cores = os.cpu_count() or 1
+    shares = [texts.take(pa.array(np.arange(core, len(texts), cores))) for core in range(cores)]
+    size, wall, spent = texts.nbytes / 1e6, [], []
+    with ThreadPoolExecutor(cores) as pool:
+        for _ in range(3):
+            start, busy = time.perf_counter(), time.process_time()
+            list(pool.map(work, shares))
+            wall.append(time.perf_counter() - start)
+            spent.append(time.process_time() - busy)
+    return {
+        f"{name}_mb_per_s": round(size / min(wall), 1),
+        f"{name}_mb_per_s_idle": round(cores * size / min(spent), 1),
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """Draw the figures beside their targets, then every choice of n and w."""
+    speed = result["speed"]
+    figures = (
+        ("match keys, MB of text/s over all cores as busy as they were", "≥ 20", "match_keys_mb_per_s"),
+        ("match keys, MB of text/core-s times cores", "≥ 20", "match_keys_mb_per_s_idle"),
+        ("fingerprints, MB of keys/core-s times cores", "", "fingerprints_mb_per_s_idle"),
+        ("sketches, MB of keys/core-s times cores", "", "sketches_mb_per_s_idle"),
+        ("decoding, MB of text/core-s times cores", "", "decoded_mb_per_s_idle"),
+        ("bytes per fingerprint, stored", "≤ 16", "bytes_per_fingerprint"),
+        ("fingerprints per 100 characters", "≤ 12", "fingerprints_per_100_characters"),
+        ("bytes per sketch", "", "sketch_bytes_per_text"),
+        ("seconds to pair 100,000 copies", "", "seconds_for_them"),
+    )
+    lines = ["| measure | target | measured |", "|---|---|---:|"]
+    lines += [f"| {name} | {target} | {speed[key]:,} |" for name, target, key in figures if key in speed]
+    shapes = result["rows"]
+    grid = [[name, *(f"{shape[name]:.3f}".rstrip("0").rstrip(".") for shape in shapes)] for name in shapes[0]]
+    lines += ["", "| " + " | ".join(grid[0]) + " |", "|---" * len(grid[0]) + "|"]
+    lines += ["| " + " | ".join(cells) + " |" for cells in grid[1:]]
+    facts = result.get("machine") or result["facts"]
+    load = facts.get("load_1_minute", facts.get("load", 0.0))
+    return "\n".join([*lines, "", f"Machine: {facts.get('processor', facts.get('machine'))}, load {load:.1f}."])
 
 
 def main() -> None:
@@ -169,14 +219,19 @@ def main() -> None:
     parser.add_argument("--originals", type=int, default=1500)
     parser.add_argument("--background", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=RESULTS / "fingerprints.json")
+    parser.add_argument("--speed-only", action="store_true", help="measure speed and size again, keep the stored rows")
     arguments = parser.parse_args()
+    facts = machine.facts()
     rng = np.random.default_rng(arguments.seed)
     originals, background = load(arguments.data, ORIGINALS), load(arguments.data, BACKGROUND)
     originals = [originals[i] for i in rng.permutation(len(originals))[: arguments.originals]]
     background = [background[i] for i in rng.permutation(len(background))[: arguments.background]]
     plain = pa.array(background, pa.large_string())
     attacked = attacks(originals, background, rng)
+    if arguments.speed_only:
+        kept = {name: value for name, value in machine.load("fingerprints").items() if name != "facts"}
+        machine.store("fingerprints", {**kept, "machine": facts, "speed": speeds(plain)})
+        return
     original_keys, background_keys = match_keys(pa.array(originals, pa.large_string())), match_keys(plain)
     attacked = [Attack(attack.name, attack.rows, match_keys(attack.texts)) for attack in attacked]
     print(
@@ -194,17 +249,10 @@ def main() -> None:
         "decoded_share": round(len(np.unique(hidden.text_index)) / len(background), 5),
         "obfuscation_above_2_percent": round(float((obfuscation(plain) > 0.02).mean()), 5),
     }
-    facts = {
-        "cpus": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
     sizes = {"originals": len(originals), "background": len(background)}
-    report = {"facts": facts, "sizes": sizes, "background": benign, "speed": speeds(plain), "rows": rows}
-    print({key: report[key] for key in ("sizes", "background", "speed")})
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=2) + "\n")
+    result = {"machine": facts, "sizes": sizes, "background": benign, "speed": speeds(plain), "rows": rows}
+    machine.store("fingerprints", result)
+    print(table(result))
 
 
 if __name__ == "__main__":

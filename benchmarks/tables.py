@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import banks, capabilities, duplicates_table, families, pipeline, templates
+from benchmarks import banks, capabilities, duplicates_table, families, fingerprints, pipeline, templates
+from benchmarks.evasion import report as evasion
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
@@ -84,11 +85,18 @@ SECTIONS: dict[str, Section] = {
     "capabilities": Section(
         "Capabilities of published prompts", "python -m benchmarks.capabilities --data DIR", capabilities.table
     ),
+    "evasion": Section(
+        "Evasion: seventeen attacks, and what each view still finds",
+        "python -m benchmarks.evasion --data DIR",
+        evasion.table,
+    ),
     "encoders": Section("Encoders", "python benchmarks/encoders.py --data DIR", rows),
     "encoders-grid": Section(
         "Choices inside the static encoder", "python benchmarks/encoders.py --data DIR --encoders static --grid", rows
     ),
     "fingerprints": Section(
-        "Match key and fingerprints: which n and w", "python benchmarks/fingerprints.py --data DIR", rows
+        "Match key and fingerprints: which n and w",
+        "python -m benchmarks.fingerprints --data DIR",
+        fingerprints.table,
     ),
 }

@@ -89,21 +89,11 @@ def concatenate(parts: list[Fingerprints]) -> Fingerprints:
 
 
 def _fingerprint_chunk(keys: pa.Array, n: int, w: int, first: int) -> Fingerprints:
-    codes: NDArray[np.uint8] | NDArray[np.uint32]
-    starts, codes = buffers(keys)
-    if len(codes) and codes.max() > 127:
-        codes, starts = code_points(keys)
-    weights = _weights(codes)
-    units, unit_starts, place = codes.astype(np.uint64) * np.uint64(4), starts, None
-    if weights is not None:
-        before = np.r_[0, weights.cumsum()]
-        place = np.repeat(np.arange(len(codes)), weights)
-        units = units[place] + (np.arange(len(place)) - before[place]).astype(np.uint64)
-        unit_starts = before[starts]
-    at, hashes = _winnow(units, unit_starts, n, w)
+    some, unit_starts, place, starts = _units(keys)
+    at, hashes = _winnow(some, unit_starts, n, w)
     lengths = np.diff(unit_starts)
     short = np.flatnonzero((lengths > 0) & (lengths < n))
-    at, hashes = np.r_[at, unit_starts[short]], np.r_[hashes, _whole(units, unit_starts[short], lengths[short], n)]
+    at, hashes = np.r_[at, unit_starts[short]], np.r_[hashes, _whole(some, unit_starts[short], lengths[short], n)]
     order = np.argsort(at, kind="stable")
     at, hashes = at[order], hashes[order]
     text = np.searchsorted(unit_starts, at, "right") - 1
@@ -111,6 +101,33 @@ def _fingerprint_chunk(keys: pa.Array, n: int, w: int, first: int) -> Fingerprin
     at, hashes, text = at[new], hashes[new], text[new]
     character = at if place is None else place[at]
     return Fingerprints(hashes, text + first, (character - starts[text]).astype(np.int32))
+
+
+def units(keys: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the units of match keys, one key after the other, and where each key begins, int64 (t + 1,).
+
+    Args:
+        keys: large_string (t,), no nulls.
+    """
+    return _units(keys)[:2]
+
+
+def _units(
+    keys: pa.Array,
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.int64]]:
+    """Return units, where each key begins in them, the character of each unit (None if each is one), and each key's first."""
+    codes: NDArray[np.uint8] | NDArray[np.uint32]
+    starts, codes = buffers(keys)
+    if len(codes) and codes.max() > 127:
+        codes, starts = code_points(keys)
+    weights = _weights(codes)
+    some = codes.astype(np.uint64) * np.uint64(4)
+    if weights is None:
+        return some, starts, None, starts
+    before = np.r_[0, weights.cumsum()]
+    place = np.repeat(np.arange(len(codes)), weights)
+    some = some[place] + (np.arange(len(place)) - before[place]).astype(np.uint64)
+    return some, before[starts], place, starts
 
 
 def _weights(codes: NDArray[np.uint8] | NDArray[np.uint32]) -> NDArray[np.int64] | None:
@@ -134,7 +151,7 @@ def _winnow(
     grams = np.maximum(lengths - n + 1, 0)
     if not grams.any():
         return np.zeros(0, np.int64), np.zeros(0, np.uint64)
-    hashes = _mixed(_rolling(units, n))
+    hashes = mixed(rolling(units, n))
     place = _LOW - np.arange(len(units), dtype=np.uint64) % _LOW
     least = np.full(len(units) + w - 1, _NONE)
     is_gram = _spans(starts, grams)
@@ -162,7 +179,7 @@ def _power(exponent: int) -> np.uint64:
     return np.uint64(pow(_BASE, exponent, 2**64))
 
 
-def _rolling(units: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
+def rolling(units: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
     """Return the polynomial hash modulo 2**64 of the n units from each position, uint64 (m - n + 1,).
 
     Doubling: the hash of a + b units is the hash of the first a, shifted by b, plus that of the other b.
@@ -192,10 +209,10 @@ def _whole(
     for step in range(n - 1 if len(starts) else 0):
         unit = units[np.minimum(starts + step, len(units) - 1)]
         hashes = np.where(step < lengths, hashes * _power(1) + unit, hashes)
-    return _mixed(hashes + lengths.astype(np.uint64) * _power(n))
+    return mixed(hashes + lengths.astype(np.uint64) * _power(n))
 
 
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return values mapped one to one onto evenly spread ones (the finaliser of SplitMix64, Steele et al., OOPSLA 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -204,7 +221,7 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _first_in_text(hashes: NDArray[np.uint64], text: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which hashes occur for the first time in their text."""
-    both = _mixed(hashes + text.astype(np.uint64) * _power(1))
+    both = mixed(hashes + text.astype(np.uint64) * _power(1))
     ordered = np.sort(both)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     first = np.ones(len(hashes), np.bool_)

@@ -21,6 +21,8 @@ from promptscan.normalise import INVISIBLE
 
 # Letters that leet writes as digits meet their digit. Digits stay: numbers remain themselves, and nothing depends on context.
 LEET = str.maketrans("oilzeastbg", "0112345789")
+# Greek letters that pose as Latin ones: small eta has an n's shape (its capital an H's), omega is not in TR39's table.
+BY_EYE = {0x3B7: "n", 0x3C9: "w"}
 SEVERAL = 0xFFFFFFFF
 SPELT_OUT = {"\xdf": "ss", "\u1e9e": "ss", "\xe6": "ae", "\xc6": "ae", "\u0153": "oe", "\u0152": "oe"}
 LATIN, CYRILLIC, OTHER = 1, 2, 3  # kinds of anchors
@@ -92,6 +94,8 @@ def folds() -> Folds:
         look[code], strong[code] = ord(target.translate(LEET)), kind == "strong"
         if code in _CYRILLIC_SMALL and target.isalpha():
             cyrillic[[ord(target), ord(target.upper())]] = code
+    for code, target in BY_EYE.items():
+        look[code] = ord(target.translate(LEET))
     _close_over_case(key, look)
     styled, mark = np.zeros(_CODES, np.bool_), np.zeros(_CODES, np.bool_)
     styled[128:_LAST] = [_styled(chr(code)) for code in range(128, _LAST)]

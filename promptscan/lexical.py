@@ -1,4 +1,8 @@
-"""The lexical view of a generation: which texts contain the passages of a query, whatever stands around them."""
+"""The lexical view of a generation: texts that have the query's letters, whatever was done to them or stands around them.
+
+Three steps, each on match keys: fingerprints propose texts that share a passage, sketches propose texts that share many short
+ones, and the keys of the best proposals are compared.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,27 @@ from numpy.typing import NDArray
 
 from promptscan.candidates import load_postings
 from promptscan.fingerprint import fingerprints
+from promptscan.keyed import forms, key_similarity
+from promptscan.lookup import Lookup
 from promptscan.matchkey import match_keys
-from promptscan.postings import Postings, containment
+from promptscan.postings import Postings, containment, sizes
+from promptscan.sketch import Bits, nearest, sketches
 from promptscan.store import Files
 
-ENOUGH = 3  # fingerprints a query must have; with fewer, sharing one says little
-SHARE = 0.5  # share of the query's fingerprints from which on a text is worth showing
+ENOUGH = 3  # fingerprints a text must have for the share of them to say something; shorter ones are compared letter by letter
+SHARE = 0.5  # share of the fingerprints of the query, or of the text, from which on the other contains enough of it
+SURE = 0.9  # share from which on keys need not be compared any more
+PASSAGES = 8  # texts with a shared passage whose keys are compared
+NEAREST = 16  # texts with the nearest sketches whose keys are compared; each is a row group to read
+MAX_FORMS = 8  # of a query: its own key and those of what it hides
 
-NOTHING = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+NOTHING: Found = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
 
 
 @dataclass
 class LexicalIndex:
-    """The inverted fingerprint index of one generation; its arrays are mapped, not loaded."""
+    """The inverted fingerprint index and the sketches of one generation; its arrays are mapped, not loaded."""
 
     files: Files
 
@@ -31,22 +43,75 @@ class LexicalIndex:
     def _postings(self) -> list[Postings]:
         return load_postings(self.files)
 
-    def search(self, cleaned: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Find the clean texts that contain much of a query.
+    @cached_property
+    def _sizes(self) -> list[NDArray[np.int32]]:
+        """How many fingerprints each text of a segment has, by clean id."""
+        return [sizes(postings) for postings in self._postings]
+
+    @cached_property
+    def _sketches(self) -> list[tuple[int, Bits]]:
+        """The first clean id of each segment, and its sketches; none for a segment of an older version."""
+        segments = [s for s in self.files.manifest.of_kind("fingerprints") if s.has("sketches.npy")]
+        paths = [self.files.verified(segment.file("sketches.npy")) for segment in segments]
+        return [
+            (int(segment.meta["first"]), np.load(path, mmap_mode="r", allow_pickle=False))
+            for segment, path in zip(segments, paths, strict=True)
+        ]
+
+    @cached_property
+    def _cleans(self) -> Lookup:
+        return Lookup(self.files, "cleans", "cleans")
+
+    def search(self, cleaned: str) -> Found:
+        """Find the clean texts that are a query in disguise, that contain much of it, or that it contains much of.
 
         Args:
             cleaned: a clean text.
 
         Returns:
-            Clean ids int64 (c,) and the share of the query's fingerprints that each has, float32 (c,) from 0.5 to 1; by (share
-            descending, clean id). Nothing for a query of fewer than 3 fingerprints (about 40 letters).
+            Clean ids int64 (c,) and scores float32 (c,) from 0.5 to 1, by (score descending, clean id). A score is the larger
+            of the share of fingerprints (of the query or of the text, whichever has fewer) that the other has too, and the
+            similarity of the keys.
         """
-        query = fingerprints(match_keys(pa.array([cleaned], pa.large_string())))
-        if len(query.hashes) < ENOUGH or not self._postings:
+        if not self._postings:
             return NOTHING
+        best: dict[int, float] = {}
+        for key in forms(cleaned)[:MAX_FORMS]:
+            for text, score in self._of_key(key).items():
+                best[text] = max(score, best.get(text, 0.0))
+        texts = np.fromiter(best, np.int64, len(best))
+        scores = np.fromiter(best.values(), np.float32, len(best))
+        texts, scores = texts[scores >= SHARE], scores[scores >= SHARE]
+        order = np.lexsort((texts, -scores))
+        return texts[order], scores[order]
+
+    def _of_key(self, key: str) -> dict[int, float]:
+        """Return the scores of all texts that one form of a query finds, by clean id."""
+        keys = pa.array([key], pa.large_string())
+        query = fingerprints(keys)
         found = [containment(query, postings) for postings in self._postings]
-        texts = np.concatenate([one.texts for one in found]).astype(np.int64)
-        shares = np.concatenate([one.share for one in found]).astype(np.float32)
-        texts, shares = texts[shares >= SHARE], shares[shares >= SHARE]
-        order = np.lexsort((texts, -shares))
-        return texts[order], shares[order]
+        texts = np.concatenate([part.texts for part in found]).astype(np.int64)
+        shared = np.concatenate([part.shared for part in found])
+        size = np.concatenate([size[part.texts] for part, size in zip(found, self._sizes, strict=True)])
+        fewer = np.minimum(size, len(query.hashes))
+        share = shared / np.maximum(fewer, 1)
+        telling = (share >= SHARE) & (fewer >= ENOUGH)
+        scores = dict(zip(texts[telling].tolist(), share[telling].tolist(), strict=True))
+        unsure = np.flatnonzero(~(telling & (share >= SURE)))
+        best = unsure[np.lexsort((texts[unsure], -(share * shared)[unsure]))[:PASSAGES]]
+        sketch = sketches(keys)[0]
+        proposed = np.unique(np.concatenate([texts[best], self._nearest(sketch)]))
+        cleans = {text: row[0] for text, row in self._cleans.take(proposed.tolist(), ("clean",)).items()}
+        others = match_keys(pa.array(cleans.values(), pa.large_string())).to_pylist()
+        for text, other in zip(cleans, others, strict=True):
+            scores[text] = max(scores.get(text, 0.0), key_similarity(key, other))
+        return scores
+
+    def _nearest(self, sketch: Bits) -> NDArray[np.int64]:
+        """Return the clean ids with the nearest sketches over all segments."""
+        found = [
+            (first + rows, apart) for first, own in self._sketches for rows, apart in [nearest(sketch, own, NEAREST)]
+        ]
+        texts = np.concatenate([np.zeros(0, np.int64), *(texts for texts, _ in found)])
+        apart = np.concatenate([np.zeros(0, np.int32), *(apart for _, apart in found)])
+        return texts[np.lexsort((texts, apart))[:NEAREST]]

@@ -1,6 +1,6 @@
 """normalise: texts to clean texts. What looks the same to a reader becomes the same string, and shares a vector.
 
-Clean text is Unicode NFKC without invisible characters and with white space squeezed. It is what is embedded; texts are
+Clean text is Unicode NFKC as it is shown, without invisible characters and with white space squeezed. It is what is embedded; texts are
 shown as they were sent. (The aggressive match key of the lexical view belongs here too, beside `clean`.)
 """
 
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from promptscan.shown import SUSPECT, as_shown
 from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet, literal, one, script, statements
 from promptscan.store import Writer
 from promptscan.types import Progress, silent
@@ -65,6 +66,10 @@ def clean(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
     hidden = pc.match_substring_regex(texts, f"[{INVISIBLE}]")
     visible = _where(hidden, texts, lambda some: pc.replace_substring_regex(some, f"[{INVISIBLE}]+", ""))
     before, after = pc.utf8_length(texts), pc.utf8_length(visible)
+    unread = pc.match_substring_regex(texts, SUSPECT)
+    if pc.any(unread).as_py():
+        shown = pc.replace_substring_regex(as_shown(texts.filter(unread)), f"[{INVISIBLE}]+", "")
+        visible = pc.replace_with_mask(visible, unread, shown)
     special = pc.invert(pc.string_is_ascii(visible))
     disguised = pc.add(pc.subtract(before, after), _count(special, visible, f"[{DECORATIVE}]"))
     obfuscation = pc.divide(disguised.cast(pa.float64()), pc.max_element_wise(before, 1).cast(pa.float64()))

@@ -24,12 +24,13 @@ class Postings:
 
     Attributes:
         hashes: ascending, each once. uint64 (u,).
-        indptr: bucket i is texts[indptr[i]:indptr[i + 1]]. int64 (u + 1,).
+        indptr: bucket i is texts[indptr[i]:indptr[i + 1]]. int32 (u + 1,), int64 from 2**31 fingerprints on: most buckets have
+            one text, so 8 + 4 + 4 bytes are stored for a fingerprint.
         texts: ascending within a bucket, each once. int32 (f,).
     """
 
     hashes: NDArray[np.uint64]
-    indptr: NDArray[np.int64]
+    indptr: NDArray[np.int32] | NDArray[np.int64]
     texts: NDArray[np.int32]
 
 
@@ -78,7 +79,14 @@ def build_postings(hashes: NDArray[np.uint64], texts: NDArray[np.integer]) -> Po
         unique.append(piece_hashes[starts])
         sizes.append(np.diff(np.r_[starts, len(piece_hashes)]))
         members.append(piece_texts)
-    return Postings(np.concatenate(unique), np.r_[0, np.concatenate(sizes).cumsum()], np.concatenate(members))
+    indptr = np.r_[0, np.concatenate(sizes).cumsum()]
+    narrow = np.int32 if len(hashes) < 2**31 else np.int64
+    return Postings(np.concatenate(unique), indptr.astype(narrow), np.concatenate(members))
+
+
+def sizes(postings: Postings) -> NDArray[np.int32]:
+    """Return how many hashes each text has, by text number up to the last one. int32 (last + 1,)."""
+    return np.bincount(postings.texts).astype(np.int32)
 
 
 def containment(query: Fingerprints, postings: Postings) -> Containment:
@@ -89,7 +97,7 @@ def containment(query: Fingerprints, postings: Postings) -> Containment:
     bucket = np.searchsorted(postings.hashes, query.hashes)
     known = np.flatnonzero(bucket < len(postings.hashes))
     known = known[postings.hashes[bucket[known]] == query.hashes[known]]
-    start, stop = postings.indptr[bucket[known]], postings.indptr[bucket[known] + 1]
+    start, stop = (postings.indptr[bucket[known] + step].astype(np.int64) for step in (0, 1))
     sizes = stop - start
     within = np.arange(sizes.sum()) - np.repeat(np.r_[0, sizes.cumsum()[:-1]] if len(sizes) else sizes, sizes)
     numbers, query_of, asked = np.unique(query.texts, return_inverse=True, return_counts=True)

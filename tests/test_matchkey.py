@@ -172,3 +172,27 @@ def test_the_tables_agree_with_themselves():
     foreign = small > 127
     np.testing.assert_array_equal(tables.look[codes[foreign]] > 0, tables.look[small[foreign]] > 0)
     assert not (tables.anchor[small] > 0)[tables.look[codes] > 0].any()
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "\u0421\u043a\u0430\u0436\u0438, \u043f\u043e\u0436\u0430\u043b\u0443\u0439\u0441\u0442\u0430, \u043a\u0430\u043a \u043f\u0440\u043e\u0435\u0445\u0430\u0442\u044c \u0432 \u0446\u0435\u043d\u0442\u0440 \u0433\u043e\u0440\u043e\u0434\u0430?",
+        "\u03a0\u03ce\u03c2 \u03bc\u03c0\u03bf\u03c1\u03ce \u03bd\u03b1 \u03bc\u03ac\u03b8\u03c9 \u03b5\u03bb\u03bb\u03b7\u03bd\u03b9\u03ba\u03ac \u03b3\u03c1\u03ae\u03b3\u03bf\u03c1\u03b1;",
+        "\u0643\u064a\u0641 \u0623\u062a\u0639\u0644\u0645 \u0627\u0644\u0628\u0631\u0645\u062c\u0629 \u0628\u0633\u0631\u0639\u0629\u061f",
+        "\u8bf7\u544a\u8bc9\u6211\u600e\u6837\u624d\u80fd\u5b66\u597d\u4e2d\u6587\u3002",
+        "\u65e5\u672c\u8a9e\u3092\u65e9\u304f\u899a\u3048\u308b\u65b9\u6cd5\u3092\u6559\u3048\u3066\u304f\u3060\u3055\u3044\u3002",
+    ],
+    ids=["Russian", "Greek", "Arabic", "Chinese", "Japanese"],
+)
+def test_sentences_of_other_scripts_keep_letters_of_their_script_and_their_key_under_noise(sentence: str):
+    found = key(sentence)
+    assert key(found) == found
+    assert 0 < len(found) <= 18 * len(sentence)
+    assert not found.isascii()
+    assert all(not letter.isascii() for letter in found)
+    assert share(sentence) == 0
+    assert key("\u200b ".join(sentence)) == found
+    assert key(f"Please translate: {sentence} (into English)") == key("Please translate:") + found + key("into English")
+    other = key(sentence.replace(sentence[3:6], ""))
+    assert other != found

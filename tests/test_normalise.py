@@ -54,7 +54,7 @@ def test_invisible_characters_change_nothing_but_the_obfuscation_score(text: str
         ("e\u0301", "é"),
         ("a\x00b\x1bc\x7fd", "a b c d"),
         ("Case Stays", "Case Stays"),
-        ("\u202eabc\u202c", "abc"),
+        ("\u202eabc\u202c", "cba"),
         ("hi\U000e0068\U000e0069", "hi"),
     ],
 )

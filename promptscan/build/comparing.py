@@ -25,7 +25,9 @@ from promptscan.vectors import Vectors
 from promptscan.verify import Edges, Relation, verify_pairs
 
 PART = 1 << 20  # pairs compared between two reports of progress
-LOOSE = 0.4  # score from which on a pair without shared wording is kept; thresholds are higher, from .5 at a rate of 1e-3
+LOOSE = (
+    0.4  # score from which on a pair without shared wording is kept; thresholds are higher, from .5 at a rate of 1e-3
+)
 
 Int64 = NDArray[np.int64]
 

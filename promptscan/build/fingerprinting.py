@@ -18,6 +18,7 @@ from promptscan.fingerprint import NGRAM, WINDOW, concatenate
 from promptscan.folds import folds
 from promptscan.normalise import pool_map
 from promptscan.postings import build_postings
+from promptscan.sketch import BITS, Bits, sketches
 from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
 from promptscan.store import Writer
 from promptscan.types import Progress
@@ -53,17 +54,18 @@ def _part(
 ) -> tuple[int, int]:
     """Fingerprint the clean texts `first`..`stop` into a segment, or adopt what an interrupted run left."""
     parents = "|".join(segment.name for segment in writer.manifest.of_kind("cleans"))
-    recipe = f"fingerprints 2|{NGRAM}|{WINDOW}|{folds().version}|{first}|{stop}|{parents}"
+    recipe = f"fingerprints 2|{NGRAM}|{WINDOW}|{BITS}|{folds().version}|{first}|{stop}|{parents}"
     key = hashlib.sha256(recipe.encode()).hexdigest()
     known = writer.find("fingerprints", key)
     if known:
         writer.adopt(known)
         return int(known.meta["fingerprints"]), int(known.meta["decoded"])
-    parts, shares, hidden = [], [], 0
+    parts, shares, sketched, hidden = [], [], [], 0
     with ThreadPoolExecutor(2) as pool:
-        for found in pool_map(pool, _batch, _batches(con, first, stop)):
+        for found, bits in pool_map(pool, _batch, _batches(con, first, stop)):
             parts.append(found.fingerprints)
             shares.append((found.folded, found.decoded))
+            sketched.append(bits)
             hidden += found.hiding
             progress("fingerprint", min(first + BATCH * len(parts), stop) - whole[0], whole[1] - whole[0])
     both = concatenate(parts)
@@ -74,6 +76,7 @@ def _part(
             np.save(directory / f"{name}.npy", getattr(postings, name), allow_pickle=False)
         folded, undone = (np.concatenate(share) for share in zip(*shares, strict=True))
         _save_shares(con, directory / "clean_folds.parquet", first, folded, undone)
+        np.save(directory / "sketches.npy", np.concatenate(sketched), allow_pickle=False)
     return len(both.hashes), hidden
 
 
@@ -93,6 +96,7 @@ def _batches(con: duckdb.DuckDBPyConnection, first: int, stop: int) -> Iterator[
         yield arrow(con, query, [start, min(start + BATCH, stop)])
 
 
-def _batch(table: pa.Table) -> Examined:
+def _batch(table: pa.Table) -> tuple[Examined, Bits]:
     texts = table["clean"].combine_chunks().cast(pa.large_string())
-    return examine(texts, first_text=int(table["clean_id"][0].as_py()))
+    found = examine(texts, first_text=int(table["clean_id"][0].as_py()))
+    return found, sketches(found.keys)
