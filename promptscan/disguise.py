@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from promptscan.decode import decoded
 from promptscan.fingerprint import Fingerprints, fingerprints
+from promptscan.keyed import sparsely_lettered
 from promptscan.matchkey import fold
 
 
@@ -35,6 +36,7 @@ class Examined:
             are -1 for hidden ones.
         folded: share of each text's characters that the match key undisguised, float64 (n,), 0..1.
         decoded: share of each text's characters that had to be decoded, float64 (n,), 0..1.
+        disguised: whether a text says more by its match key than by its words (something is folded or decoded, or letters are sparse), bool (n,).
         hiding: how many of the texts hide anything encoded.
     """
 
@@ -42,6 +44,7 @@ class Examined:
     fingerprints: Fingerprints
     folded: NDArray[np.float64]
     decoded: NDArray[np.float64]
+    disguised: NDArray[np.bool_]
     hiding: int
 
 
@@ -55,8 +58,10 @@ def examine(texts: pa.Array, *, first_text: int = 0) -> Examined:
     keys = fold(texts)
     own = fingerprints(keys.keys, first_text=first_text)
     hidden = decoded(texts)
+    sparse = sparsely_lettered(texts, keys.keys)
     if not len(hidden.text_index):
-        return Examined(keys.keys, _once(own), keys.obfuscation, np.zeros(len(texts)), 0)
+        disguised = (keys.obfuscation > 0) | sparse
+        return Examined(keys.keys, _once(own), keys.obfuscation, np.zeros(len(texts)), disguised, 0)
     inner = fingerprints(fold(hidden.text).keys)
     both = Fingerprints(
         np.concatenate([own.hashes, inner.hashes]),
@@ -66,7 +71,8 @@ def examine(texts: pa.Array, *, first_text: int = 0) -> Examined:
     length = np.maximum(pc.utf8_length(texts).to_numpy(), 1)
     share = np.bincount(hidden.text_index, hidden.characters, minlength=len(texts)) / length
     hiding = len(np.unique(hidden.text_index))
-    return Examined(keys.keys, _once(both), keys.obfuscation, np.minimum(share, 1.0), hiding)
+    disguised = (keys.obfuscation > 0) | (share > 0) | sparse
+    return Examined(keys.keys, _once(both), keys.obfuscation, np.minimum(share, 1.0), disguised, hiding)
 
 
 def _once(found: Fingerprints) -> Fingerprints:

@@ -14,7 +14,7 @@ from rapidfuzz.distance import Indel
 
 from promptscan.decode import decoded
 from promptscan.errors import UsageError
-from promptscan.matchkey import fold, match_keys
+from promptscan.matchkey import match_keys
 
 COMPARED = 2_048  # characters of a key that are aligned
 ALIKE = 0.66  # Indel similarity of keys from which on they say that one is made of the other
@@ -52,24 +52,15 @@ def key_similarity(key: str, other: str) -> float:
     return partial if partial >= NEEDLE_ALIKE else 0.0
 
 
-def disguised(texts: pa.Array) -> NDArray[np.bool_]:
-    """Tell which clean texts have to be compared by their keys: their own characters say too little.
+def sparsely_lettered(texts: pa.Array, keys: pa.Array) -> NDArray[np.bool_]:
+    """Tell which texts have under .7 letters and numbers a character: they are spaced or dotted, and their words are torn.
 
     Args:
         texts: clean texts, large_string (n,), no nulls.
-
-    Returns:
-        bool (n,): texts with disguised characters, texts of which less than .7 are letters and numbers (they are spaced or
-        dotted), and texts that hide encoded ones.
+        keys: their match keys.
     """
-    texts = texts.cast(pa.large_string())
-    folded = fold(texts)
-    letters = pc.utf8_length(folded.keys).to_numpy()
-    found: NDArray[np.bool_] = (folded.obfuscation > 0) | (
-        (letters > 0) & (letters < SPREAD * pc.utf8_length(texts).to_numpy())
-    )
-    found[decoded(texts).text_index] = True
-    return found
+    letters = pc.utf8_length(keys).to_numpy()
+    return np.asarray((letters > 0) & (letters < SPREAD * pc.utf8_length(texts).to_numpy()))
 
 
 def compare_keys(texts: pa.Array, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -81,7 +72,7 @@ def compare_keys(texts: pa.Array, a: NDArray[np.int64], b: NDArray[np.int64]) ->
         b: the other. int64 (p,).
 
     Returns:
-        float32 (p,), 0..1. For the pairs of which `disguised` knows one text: an edge where it is high.
+        float32 (p,), 0..1. For pairs with a text that is disguised (`disguise.Examined`): its words say too little.
     """
     if len(a) != len(b):
         raise UsageError(f"pairs of {len(a)} and {len(b)} ids: wanted as many")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from promptscan.fingerprint import fingerprints
 from promptscan.keyed import forms, key_similarity
 from promptscan.lookup import Lookup
 from promptscan.matchkey import match_keys
-from promptscan.postings import Postings, containment, sizes
+from promptscan.postings import Postings, containment
 from promptscan.sketch import Bits, nearest, sketches
 from promptscan.store import Files
 
@@ -45,18 +46,20 @@ class LexicalIndex:
 
     @cached_property
     def _sizes(self) -> list[NDArray[np.int32]]:
-        """How many fingerprints each text of a segment has, by clean id."""
-        return [sizes(postings) for postings in self._postings]
+        """How many fingerprints each text of a segment has."""
+        return [np.load(path, mmap_mode="r", allow_pickle=False) for _, path in self._files_of("sizes.npy")]
 
     @cached_property
     def _sketches(self) -> list[tuple[int, Bits]]:
-        """The first clean id of each segment, and its sketches; none for a segment of an older version."""
-        segments = [s for s in self.files.manifest.of_kind("fingerprints") if s.has("sketches.npy")]
-        paths = [self.files.verified(segment.file("sketches.npy")) for segment in segments]
+        """The first clean id of each segment, and its sketches."""
         return [
-            (int(segment.meta["first"]), np.load(path, mmap_mode="r", allow_pickle=False))
-            for segment, path in zip(segments, paths, strict=True)
+            (first, np.load(path, mmap_mode="r", allow_pickle=False)) for first, path in self._files_of("sketches.npy")
         ]
+
+    def _files_of(self, name: str) -> list[tuple[int, Path]]:
+        """Return the first clean id of each segment, and its file of this name."""
+        segments = self.files.manifest.of_kind("fingerprints")
+        return [(int(segment.meta["first"]), self.files.verified(segment.file(name))) for segment in segments]
 
     @cached_property
     def _cleans(self) -> Lookup:
@@ -92,7 +95,10 @@ class LexicalIndex:
         found = [containment(query, postings) for postings in self._postings]
         texts = np.concatenate([part.texts for part in found]).astype(np.int64)
         shared = np.concatenate([part.shared for part in found])
-        size = np.concatenate([size[part.texts] for part, size in zip(found, self._sizes, strict=True)])
+        firsts = (first for first, _ in self._sketches)
+        size = np.concatenate(
+            [own[part.texts - first] for part, own, first in zip(found, self._sizes, firsts, strict=True)]
+        )
         fewer = np.minimum(size, len(query.hashes))
         share = shared / np.maximum(fewer, 1)
         telling = (share >= SHARE) & (fewer >= ENOUGH)

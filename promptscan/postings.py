@@ -84,11 +84,6 @@ def build_postings(hashes: NDArray[np.uint64], texts: NDArray[np.integer]) -> Po
     return Postings(np.concatenate(unique), indptr.astype(narrow), np.concatenate(members))
 
 
-def sizes(postings: Postings) -> NDArray[np.int32]:
-    """Return how many hashes each text has, by text number up to the last one. int32 (last + 1,)."""
-    return np.bincount(postings.texts).astype(np.int32)
-
-
 def containment(query: Fingerprints, postings: Postings) -> Containment:
     """Find the indexed texts that share fingerprints with queries, and how much of each query they contain.
 

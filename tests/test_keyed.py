@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptscan import sketch
+from promptscan.disguise import examine
 from promptscan.errors import UsageError
-from promptscan.keyed import ALIKE, compare_keys, disguised, forms, key_similarity
+from promptscan.keyed import ALIKE, compare_keys, forms, key_similarity
 from promptscan.matchkey import match_keys
 from promptscan.normalise import clean, clean_one
 from promptscan.sketch import BITS, LONGEST, nearest, sketches
@@ -73,7 +74,8 @@ def test_disguised_texts_are_told_from_plain_ones():
         "\u0421\u0442\u043e\u043b\u0438\u0446\u0430",
         "",
     )
-    assert disguised(strings(*plain, LOOK_ALIKE, SPACED, ENCODED, "h3ll0 th3re")).tolist() == [False] * 5 + [True] * 4
+    found = examine(strings(*plain, LOOK_ALIKE, SPACED, ENCODED, "h3ll0 th3re")).disguised
+    assert found.tolist() == [False] * 5 + [True] * 4
 
 
 def test_forms_are_the_text_and_what_it_hides():

@@ -6,12 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from promptscan.disguise import Examined, examine
 from promptscan.fingerprint import NGRAM, WINDOW, concatenate
@@ -54,7 +52,7 @@ def _part(
 ) -> tuple[int, int]:
     """Fingerprint the clean texts `first`..`stop` into a segment, or adopt what an interrupted run left."""
     parents = "|".join(segment.name for segment in writer.manifest.of_kind("cleans"))
-    recipe = f"fingerprints 2|{NGRAM}|{WINDOW}|{BITS}|{folds().version}|{first}|{stop}|{parents}"
+    recipe = f"fingerprints 3|{NGRAM}|{WINDOW}|{BITS}|{folds().version}|{first}|{stop}|{parents}"
     key = hashlib.sha256(recipe.encode()).hexdigest()
     known = writer.find("fingerprints", key)
     if known:
@@ -64,7 +62,7 @@ def _part(
     with ThreadPoolExecutor(2) as pool:
         for found, bits in pool_map(pool, _batch, _batches(con, first, stop)):
             parts.append(found.fingerprints)
-            shares.append((found.folded, found.decoded))
+            shares.append((found.folded, found.decoded, found.disguised))
             sketched.append(bits)
             hidden += found.hiding
             progress("fingerprint", min(first + BATCH * len(parts), stop) - whole[0], whole[1] - whole[0])
@@ -74,20 +72,15 @@ def _part(
     with writer.segment("fingerprints", key=key, meta=meta) as directory:
         for name in ("hashes", "indptr", "texts"):
             np.save(directory / f"{name}.npy", getattr(postings, name), allow_pickle=False)
-        folded, undone = (np.concatenate(share) for share in zip(*shares, strict=True))
-        _save_shares(con, directory / "clean_folds.parquet", first, folded, undone)
+        np.save(directory / "sizes.npy", np.bincount(both.texts - first, minlength=stop - first).astype(np.int32))
+        folded, undone, disguised = (np.concatenate(share) for share in zip(*shares, strict=True))
+        rows = np.flatnonzero(disguised)
+        table = pa.table({"clean_id": rows + first, "folded": folded[rows], "decoded": undone[rows]})
+        con.register("shares", table)
+        copy_parquet(con, "FROM shares ORDER BY clean_id", directory / "clean_folds.parquet", group=LOOKUP_GROUP)
+        con.unregister("shares")
         np.save(directory / "sketches.npy", np.concatenate(sketched), allow_pickle=False)
     return len(both.hashes), hidden
-
-
-def _save_shares(
-    con: duckdb.DuckDBPyConnection, path: Path, first: int, folded: NDArray[np.float64], undone: NDArray[np.float64]
-) -> None:
-    """Write how much of the clean texts from number `first` on was disguised, those with anything disguised only."""
-    rows = np.flatnonzero((folded > 0) | (undone > 0))
-    con.register("shares", pa.table({"clean_id": rows + first, "folded": folded[rows], "decoded": undone[rows]}))
-    copy_parquet(con, "FROM shares ORDER BY clean_id", path, group=LOOKUP_GROUP)
-    con.unregister("shares")
 
 
 def _batches(con: duckdb.DuckDBPyConnection, first: int, stop: int) -> Iterator[pa.Table]:
