@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +48,10 @@ def _symbols(texts: list[str]) -> list[str]:
     inside[1:-1] = letter[1:] & letter[:-1]
     inside[bounds] = False
     start = np.flatnonzero((kind != _SPACE) & ~inside[:-1])
-    stop = np.flatnonzero(((kind != _SPACE) & ~inside[1:])) + 1
+    stop = np.flatnonzero((kind != _SPACE) & ~inside[1:]) + 1
     made = _hashes(codes, start, stop).tobytes().decode("utf-32-le")
     places = np.searchsorted(start, bounds).tolist()
-    return [made[here:there] for here, there in zip(places[:-1], places[1:], strict=True)]
+    return [made[here:there] for here, there in pairwise(places)]
 
 
 def _hashes(codes: NDArray[np.uint32], start: Int64, stop: Int64) -> NDArray[np.uint32]:
