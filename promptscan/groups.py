@@ -29,7 +29,7 @@ EXACT = 50
 SAMPLE = 32
 """Texts of a larger group that its medoid is chosen from and by; of 32 there are 496 pairs, of 50 there would be 1,225."""
 
-FAR = 8
+FAR = 16
 """Members of a larger group, those least like its medoid, that are compared with each other for the worst pair."""
 
 NONE = -1
@@ -51,7 +51,7 @@ class Groups:
         medoids: text of each group with the highest total similarity to its texts, or to a sample of more than 50
             distinct ones; ties to the lowest id. int64 (g,).
         worst: score of the pair of members that are least alike. Exact up to 50 distinct texts. In a larger group the
-            lowest score of: every member with the medoid; the pairs of the sample; the pairs of the 8 members that are
+            lowest score of: every member with the medoid; the pairs of the sample; the pairs of the 16 members that are
             least like the medoid. Its true worst pair may be worse. float32 (g,).
     """
 

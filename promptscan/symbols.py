@@ -67,7 +67,10 @@ def _hashes(codes: NDArray[np.uint32], start: Int64, stop: Int64) -> NDArray[np.
     hashes = (prefix[stop] - prefix[start]) * back[start]
     hashes ^= hashes >> np.uint64(32)
     hashes *= _SPREAD
-    return ((hashes >> np.uint64(32)) % np.uint64(_SYMBOLS) + np.uint64(_FIRST)).astype(np.uint32)
+    symbols: NDArray[np.uint32] = ((hashes >> np.uint64(32)) % np.uint64(_SYMBOLS) + np.uint64(_FIRST)).astype(
+        np.uint32
+    )
+    return symbols
 
 
 @cache

@@ -4,8 +4,9 @@
     make peers [DATA=DIR] [PEER_SIZES="100000 1800000"]
 
 Each contestant runs in a process of its own, promptscan in this Python and the peers in that of --python, all with their
-defaults, on texts that are in memory; time and peak memory are those of the process, start and reading of the input left out
-of the time. Texts are those of promptscan's simulator (20 prompts an account, 45 days), and of labelled sets in DIR.
+defaults, on texts that are in memory. Peak memory is that of the process, its input included, further processes that it
+starts not; time leaves its start and the reading of its input out. Texts are those of promptscan's simulator (20 prompts an
+account, 45 days), and of labelled sets in DIR.
 
 * duplicates: groups of the same text, slightly changed. semhash and the MinHash libraries return a kept text for each that
   they drop; those that share one are a group. promptscan's lexical duplicates, without vectors: match key, fingerprints,
@@ -30,7 +31,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks import machine
-from benchmarks.peers.contestants import CONTESTANTS
+from benchmarks.peers.contestants import CONTESTANTS, KINDS
 from benchmarks.peers.judge import DUPLICATES, TEMPLATES, Labelled, agreement
 from benchmarks.peers.report import table
 from promptscan.simulate import SimulationConfig, simulate
@@ -69,12 +70,13 @@ def main() -> None:
     if options.data:
         for name, read in {**DUPLICATES, **TEMPLATES}.items():
             own = results["sets"].setdefault(name, {})
-            missing = [one for one in options.only if options.fresh or one not in own]
+            kind = "duplicates" if name in DUPLICATES else "templates"
+            missing = [one for one in options.only if kind in KINDS[one] and (options.fresh or one not in own)]
             if missing:
                 labelled = read(options.data / f"{name}.parquet")
                 own |= {"texts": len(labelled.texts), "groups": len(np.unique(labelled.gold))}
             for one in missing:
-                own[one] = judged(one, name, labelled, options)
+                own[one] = judged(one, kind, labelled, options)
                 machine.store("peers", results)
     shutil.rmtree(options.work, ignore_errors=True)
     print(table(results))
@@ -121,12 +123,11 @@ def in_groups(labels: Any) -> int:
     return int(counts[counts > 1].sum())
 
 
-def judged(name: str, data: str, labelled: Labelled, options: argparse.Namespace) -> dict[str, Any]:
+def judged(name: str, kind: str, labelled: Labelled, options: argparse.Namespace) -> dict[str, Any]:
     """Run one contestant on a labelled set and compare the groups of the kind that the set labels."""
     result, groups = contest(name, labelled.texts, options)
-    kind = "duplicates" if data in DUPLICATES else "templates"
-    if kind not in groups:
-        return {"failed": result.get("failed", "")}
+    if "failed" in result:
+        return result
     return {**agreement(labelled.gold, groups[kind]), "seconds": sum(result["seconds"].values())}
 
 

@@ -89,7 +89,9 @@ def semhash(texts: Sequence[str]) -> Answer:
 
     answer = Answer()
     weights = load_file(MODEL / "model.safetensors")["embedding.weight"].astype(np.float32)
-    model = StaticModel(weights, Tokenizer.from_file(str(MODEL / "tokenizer.json")), normalize=True)
+    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+    # several tokens share a vector, which model2vec takes only from a model that says so
+    model = StaticModel(weights, tokenizer, normalize=True, token_mapping=np.arange(len(weights)))
     with answer.step("index"):
         index = SemHash.from_records(texts, model=model)
     with answer.step("deduplicate"):
@@ -159,6 +161,15 @@ CONTESTANTS: dict[str, Callable[[Sequence[str]], Answer]] = {
     "datasketch": datasketch,
     "drain3": drain3,
 }
+
+KINDS = {
+    "promptscan": ("duplicates", "templates"),
+    "semhash": ("duplicates",),
+    "rensa": ("duplicates",),
+    "datasketch": ("duplicates",),
+    "drain3": ("templates",),
+}
+"""What each looks for."""
 
 
 def alone_apart(labels: Int64) -> Int64:
