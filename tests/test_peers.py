@@ -105,6 +105,8 @@ def test_the_table_has_the_ratio_to_semhash_and_the_target():
     theirs = {**one, "seconds": {"index": 200.0}, "groups": {"duplicates": 2}, "grouped": {"duplicates": 20}}
     own = {"characters": 180.0, "promptscan": ours, "semhash": theirs, "drain3": {"failed": "stopped after 9 s"}}
     drawn = table({"sizes": {"1800000": own}, "sets": {}})
-    assert "promptscan takes 0.25 of semhash's time for duplicates. Target: below 1" in drawn
+    assert "promptscan takes 0.250 of semhash's time for duplicates. Target: below 1" in drawn
     assert "| promptscan | templates | 57.0 |" in drawn
     assert "stopped after 9 s" in drawn
+    own["semhash"] = {"machine": machine, "failed": "stopped after 100 s", "stopped": 100.0}
+    assert "takes less than 0.500 of semhash's time" in table({"sizes": {"1800000": own}, "sets": {}})

@@ -102,7 +102,7 @@ def contest(name: str, texts: list[str], options: argparse.Namespace) -> tuple[d
     try:
         done = subprocess.run(command, check=False, timeout=options.limit, cwd=ROOT, capture_output=True, text=True)
     except subprocess.TimeoutExpired:
-        return {"failed": f"stopped after {options.limit:,.0f} s"}, {}
+        return {"failed": f"stopped after {options.limit:,.0f} s", "stopped": options.limit}, {}
     if done.returncode:
         print(done.stderr, file=sys.stderr)
         return {"failed": f"ended with {done.returncode}"}, {}

@@ -59,13 +59,14 @@ def _seconds(one: dict[str, Any], kind: str) -> float:
 def _target(size: int, own: dict[str, Any]) -> str:
     """Say how the time for duplicates compares with semhash's."""
     ours, theirs = own.get("promptscan", {}), own.get("semhash", {})
-    if "seconds" not in ours or "seconds" not in theirs:
+    if "seconds" not in ours or not {"seconds", "stopped"} & set(theirs):
         return "Not both of promptscan and semhash were measured."
-    mine, other = _seconds(ours, "duplicates"), _seconds(theirs, "duplicates")
+    mine, least = _seconds(ours, "duplicates"), "" if "seconds" in theirs else "less than "
+    other = _seconds(theirs, "duplicates") if "seconds" in theirs else theirs["stopped"]
     target = " Target: below 1, with groups." if size == TARGET_SIZE else ""
     machine = ours["machine"]
     return (
-        f"promptscan takes {mine / other:.2f} of semhash's time for duplicates.{target} "
+        f"promptscan takes {least}{mine / other:.3f} of semhash's time for duplicates.{target} "
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"load {machine['load_1_minute']:.1f} before promptscan, {theirs['machine']['load_1_minute']:.1f} before semhash."
     )
