@@ -19,6 +19,8 @@ COMPARED = 4096
 PASSAGE_WORDS = 3
 """Words side by side in both texts that count as shared wording; fewer are shared by any two texts."""
 
+UNCUT = -1
+
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
@@ -32,9 +34,8 @@ class Pieces:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
-        self._words: list[str] = [""] * len(texts)
-        self._cut = np.zeros(len(texts), bool)
-        self._size = np.zeros(len(texts), np.int64)
+        self._words: list[str] = []  # of each text, once any is cut
+        self._size = np.zeros(0, np.int64)  # words of each, `UNCUT` where not known
 
     def check(self, a: Int64, b: Int64) -> None:
         """Refuse pairs that are not of these texts."""
@@ -45,14 +46,17 @@ class Pieces:
 
     def cut(self, a: Int64, b: Int64) -> None:
         """Cut the texts of some pairs into words, unless they are."""
-        wanted = np.zeros(len(self._texts), bool)
+        n = len(self._texts)
+        if len(self._words) < n:
+            self._words = [""] * n
+            self._size = np.full(n, UNCUT, np.int64)
+        wanted = np.zeros(n, bool)
         wanted[a] = wanted[b] = True
-        ids = np.flatnonzero(wanted & ~self._cut)
+        ids = np.flatnonzero(wanted & (self._size == UNCUT))
         words = word_symbols([_clip(self._texts[i]) for i in ids.tolist()])
         for i, symbols in zip(ids.tolist(), words, strict=True):
             self._words[i] = symbols
         self._size[ids] = np.fromiter(map(len, words), np.int64, len(words))
-        self._cut[ids] = True
 
     def equal(self, a: Int64, b: Int64) -> NDArray[np.bool_]:
         """Tell which pairs are equal, whole."""

@@ -8,6 +8,19 @@ from benchmarks.peers.contestants import CONTESTANTS
 from benchmarks.peers.judge import DUPLICATES, TEMPLATES
 
 TARGET_SIZE = 1_800_000
+STEPS = [
+    "clean",
+    "fingerprint",
+    "candidates",
+    "verify",
+    "index",
+    "sketch",
+    "mine",
+    "deduplicate",
+    "groups",
+    "templates",
+]
+"""In the order they are taken."""
 
 
 def table(results: dict[str, Any]) -> str:
@@ -40,7 +53,7 @@ def _took(own: dict[str, Any]) -> list[str]:
         if "failed" in one:
             lines.append(f"| {name} | | {one['failed']} | | | | | |")
             continue
-        steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in one["seconds"].items())
+        steps = ", ".join(f"{step} {one['seconds'][step]:.1f}" for step in STEPS if step in one["seconds"])
         for kind, groups in one["groups"].items():
             seconds = _seconds(one, kind)
             lines.append(
