@@ -1,9 +1,9 @@
-# make demo · test · lint · bench · docs: each sets up what it needs in .venv, and does it once.
+# make demo · test · lint · bench · peers · docs: each sets up what it needs in .venv, and does it once.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench docs lock
+.PHONY: demo test lint bench peers docs lock
 
 demo: $(READY)
 	$(BIN)/promptscan demo
@@ -24,6 +24,18 @@ bench: $(READY)
 	$(if $(DATA),$(BIN)/python benchmarks/encoders.py --data $(DATA))
 	$(if $(DATA),$(BIN)/python benchmarks/clustering.py --data $(DATA))
 	$(MAKE) docs
+
+# Beside semhash, rensa, datasketch and drain3, which get an environment of their own. Goes on where it was stopped.
+PEER_SIZES ?= 100000 1800000
+PEERS := benchmarks/work/peers
+peers: $(READY) $(PEERS)/.ready
+	$(BIN)/python -m benchmarks.peers --sizes $(PEER_SIZES) --python $(PEERS)/bin/python $(if $(DATA),--data $(DATA))
+	$(MAKE) docs
+
+$(PEERS)/.ready: benchmarks/peers/requirements.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	touch $@
 
 docs: $(READY)
 	$(BIN)/python scripts/docs.py

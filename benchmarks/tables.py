@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks import banks, capabilities, duplicates_table, families, fingerprints, pipeline, templates
 from benchmarks.evasion import report as evasion
+from benchmarks.peers import report as peers
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
@@ -65,6 +66,7 @@ def _cell(value: object) -> str:
 
 SECTIONS: dict[str, Section] = {
     "pipeline": Section("The main job at size", "python -m benchmarks.pipeline", pipeline.table),
+    "peers": Section("Duplicates and templates beside peers", "make peers DATA=DIR", peers.table),
     "families": Section(
         "Families against planted campaigns (real texts on simulated accounts)",
         "python -m benchmarks.families --data DIR",

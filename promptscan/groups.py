@@ -23,8 +23,16 @@ from scipy.sparse.csgraph import connected_components
 from promptscan.errors import UsageError
 from promptscan.verify import Edges, Relation
 
-SAMPLE = 50
-"""Texts of a group that its medoid is chosen from and by."""
+EXACT = 50
+"""Distinct texts of a group up to which all its pairs are compared: the medoid and the worst pair are exact."""
+
+SAMPLE = 32
+"""Texts of a larger group that its medoid is chosen from and by; of 32 there are 496 pairs, of 50 there would be 1,225."""
+
+FAR = 16
+"""Members of a larger group, those least like its medoid, that are compared with each other for the worst pair."""
+
+NONE = -1
 
 _BATCH = 1024  # groups whose medoids are chosen at a time, at most 1.3 million pairs
 
@@ -40,9 +48,11 @@ class Groups:
 
     Attributes:
         labels: group of each text, -1 for a text that is alone. int64 (n,).
-        medoids: text of each group with the highest total similarity to a sample of it, ties to the lowest id.
-            int64 (g,).
-        worst: lowest score of all members with their medoid and of the pairs of that sample. float32 (g,).
+        medoids: text of each group with the highest total similarity to its texts, or to a sample of more than 50
+            distinct ones; ties to the lowest id. int64 (g,).
+        worst: score of the pair of members that are least alike. Exact up to 50 distinct texts. In a larger group the
+            lowest score of: every member with the medoid; the pairs of the sample; the pairs of the 16 members that are
+            least like the medoid. Its true worst pair may be worse. float32 (g,).
     """
 
     labels: Int64
@@ -55,12 +65,14 @@ class _Forest:
     """Components while they grow.
 
     Attributes:
-        root: of each text, the text that stands for its component. int64 (n,).
+        root: of each text, the text that stands for its component; of copies, kept up to date for the first. int64 (n,).
         size: texts of the component that a root stands for. int64 (n,).
+        scratch: room for a number per text, `NONE` between uses. int64 (n,).
     """
 
     root: Int64
     size: Int64
+    scratch: Int64
 
 
 def duplicate_groups(n: int, edges: Edges, compare: Compare, *, min_score: float, floor: float | None = None) -> Groups:
@@ -82,12 +94,14 @@ def duplicate_groups(n: int, edges: Edges, compare: Compare, *, min_score: float
         raise UsageError(f"scores {min_score} and {floor}: wanted 0 to 1")
     forest = _copies(n, edges)
     copies = forest.root.copy()
-    distinct = np.flatnonzero(copies == np.arange(n))
     chosen = (edges.score >= np.float32(min_score)) & (edges.kind != Relation.COPY) & (edges.a != edges.b)
     pairs, score = np.stack([edges.a[chosen], edges.b[chosen]], axis=1), edges.score[chosen]
+    active = np.flatnonzero(copies == np.arange(n))
     while len(pairs):
         pairs, score = _between(forest, pairs, score)
-        pairs, score = _join(forest, pairs, score, compare, floor, distinct)
+        active = _concerned(forest, pairs, active)
+        pairs, score = _join(forest, pairs, score, compare, floor, active)
+    forest.root[:] = forest.root[copies]
     return _describe(forest, copies, compare, floor)
 
 
@@ -100,7 +114,7 @@ def _copies(n: int, edges: Edges) -> _Forest:
     root = lowest[component].astype(np.int64)
     size = np.zeros(n, np.int64)
     size[lowest] = sizes
-    return _Forest(root, size)
+    return _Forest(root, size, np.full(n, NONE, np.int64))
 
 
 def _between(forest: _Forest, pairs: Int64, score: Float32) -> tuple[Int64, Float32]:
@@ -118,8 +132,17 @@ def _between(forest: _Forest, pairs: Int64, score: Float32) -> tuple[Int64, Floa
     return roots[new], score[new]
 
 
+def _concerned(forest: _Forest, pairs: Int64, active: Int64) -> Int64:
+    """Return the texts of components that pairs are left of: late rounds are many and concern few."""
+    concerned = forest.scratch
+    concerned[pairs] = 1
+    active = active[concerned[forest.root[active]] == 1]
+    concerned[pairs] = NONE
+    return active
+
+
 def _join(
-    forest: _Forest, pairs: Int64, score: Float32, compare: Compare, floor: float, distinct: Int64
+    forest: _Forest, pairs: Int64, score: Float32, compare: Compare, floor: float, active: Int64
 ) -> tuple[Int64, Float32]:
     """Join components along their best pairs where every text verifies; return the pairs that are left to try."""
     if not len(pairs):
@@ -127,21 +150,21 @@ def _join(
     order = np.lexsort((pairs[:, 1], -forest.size[pairs[:, 1]], -score, pairs[:, 0]))
     first = np.ones(len(order), bool)
     first[1:] = pairs[order[1:], 0] != pairs[order[:-1], 0]
-    best = order[first]  # one pair per component that may join another
-    joins = np.full(len(forest.root), -1, np.int64)
-    joins[pairs[best, 0]] = pairs[best, 1]
+    best = pairs[order[first]]  # one pair per component that may join another
+    joins = forest.scratch
+    joins[best[:, 0]] = best[:, 1]
     # whoever is joined to stays where it is this time, so that every text is verified against the root it ends up with
-    hubs = np.zeros(len(forest.root), bool)
-    hubs[_stay(pairs[best])] = True
-    joins[hubs] = -1
+    joins[_stay(best)] = NONE
     tried = joins[pairs[:, 0]] == pairs[:, 1]
-    to = joins[forest.root[distinct]]
-    members, to = distinct[to >= 0], to[to >= 0]
+    to = joins[forest.root[active]]
+    members, to = active[to != NONE], to[to != NONE]
     failed = members[compare(members, to) < np.float32(floor)]
-    joins[forest.root[failed]] = -1
-    joined = np.flatnonzero(joins >= 0)
-    np.add.at(forest.size, joins[joined], forest.size[joined])
-    forest.root[:] = np.where(joins[forest.root] >= 0, joins[forest.root], forest.root)
+    joins[forest.root[failed]] = NONE
+    joined = best[joins[best[:, 0]] != NONE]
+    np.add.at(forest.size, joined[:, 1], forest.size[joined[:, 0]])
+    to = joins[forest.root[active]]
+    forest.root[active[to != NONE]] = to[to != NONE]
+    joins[best[:, 0]] = NONE
     return pairs[~tried], score[~tried]
 
 
@@ -185,14 +208,30 @@ def _verified(
 ) -> Groups:
     """Keep a medoid only if every member verifies against it; the root is one that they do verify against."""
     group = labels[distinct]
-    to_medoid = np.ones(len(medoids), np.float32)
-    np.minimum.at(to_medoid, group, compare(distinct, medoids[group]))
-    fails = to_medoid < np.float32(floor)
-    again = distinct[fails[group]]
+    near = compare(distinct, medoids[group])
+    fails = _lowest(near, group, len(medoids)) < np.float32(floor)
+    again = fails[group]
     medoids = np.where(fails, roots, medoids)
-    to_medoid[fails] = 1
-    np.minimum.at(to_medoid, labels[again], compare(again, medoids[labels[again]]))
-    return Groups(labels, medoids, np.minimum(to_medoid, sampled))
+    near[again] = compare(distinct[again], medoids[group[again]])
+    worst = np.minimum(_lowest(near, group, len(medoids)), sampled)
+    return Groups(labels, medoids, np.minimum(worst, _worst_of_far(distinct, group, near, len(medoids), compare)))
+
+
+def _lowest(scores: Float32, group: Int64, n: int) -> Float32:
+    """Return the lowest score of each group, 1 where there is none."""
+    lowest = np.ones(n, np.float32)
+    np.minimum.at(lowest, group, scores)
+    return lowest
+
+
+def _worst_of_far(members: Int64, group: Int64, near: Float32, n: int, compare: Compare) -> Float32:
+    """Return the lowest score among the members of each sampled group that are farthest from its medoid, 1 for others."""
+    sizes = np.bincount(group, minlength=n)
+    begins = (np.cumsum(sizes) - sizes)[sizes > EXACT]
+    order = np.lexsort((members, near, group))
+    first, second = (members[order[(begins[:, None] + side).ravel()]] for side in _pairs(FAR))
+    which = np.repeat(np.flatnonzero(sizes > EXACT), _pairs(FAR).shape[1])
+    return _lowest(compare(first, second), which, n)
 
 
 def find_medoids(members: Int64, bounds: Int64, weight: Int64, compare: Compare) -> tuple[Int64, Float32]:
@@ -205,8 +244,9 @@ def find_medoids(members: Int64, bounds: Int64, weight: Int64, compare: Compare)
         compare: scores pairs of them.
 
     Returns:
-        For each group the member with the highest total similarity to a sample of 50 (itself of the sample, ties to the
-        lowest id), int64 (g,); and the lowest score in the sample, 1 for a single member. float32 (g,).
+        For each group the member with the highest total similarity to all members, of more than 50 to a sample of 32
+        (itself of the sample); ties to the lowest id. int64 (g,). And the lowest score of those pairs, 1 for a single
+        member. float32 (g,).
     """
     found = [
         _medoids(members, bounds[start : start + _BATCH + 1], weight, compare)
@@ -230,14 +270,12 @@ def _medoids(members: Int64, bounds: Int64, weight: Int64, compare: Compare) -> 
     np.add.at(total, second, scores * weight[kept[first]].astype(np.float64))
     group = np.repeat(np.arange(len(sizes)), sizes)
     best = np.lexsort((kept, -total, group))[begins]
-    lowest = np.ones(len(sizes), np.float32)
-    np.minimum.at(lowest, group[first], scores)
-    return members[kept[best]], lowest
+    return members[kept[best]], _lowest(scores, group[first], len(sizes))
 
 
 def _sample(start: int, stop: int, weight: Int64) -> Int64:
     """Return rows of a group: its most copied texts, and others spread over the ids."""
-    if stop - start <= SAMPLE:
+    if stop - start <= EXACT:
         return np.arange(start, stop)
     common = start + np.argsort(-weight[start:stop], kind="stable")[: SAMPLE // 2]
     spread = np.linspace(start, stop - 1, SAMPLE - SAMPLE // 2).round().astype(np.int64)

@@ -1,28 +1,21 @@
 """Verification: what relates the texts of a candidate pair, checked on the texts themselves.
 
 Candidates come from fingerprints and from the neighbour graph; both propose pairs that have nothing to do with each other.
-Texts are clean texts. Everything is measured by rapidfuzz over whole arrays of pairs, on bounded pieces of the texts.
+Texts are clean texts. Whatever settles most pairs for the least work comes first, and no measure is taken twice.
 """
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz, process
-from rapidfuzz.distance import Indel, LCSseq
 
 from promptscan.errors import UsageError
-from promptscan.words import TOKEN
-
-COMPARED = 4096
-"""Characters of a text that are compared: of a longer one the first and the last 2,048, where frames are."""
+from promptscan.pieces import COMPARED, Pieces, cores
 
 EDIT = 0.8
 """Indel similarity of characters from which on two texts are edits of each other."""
@@ -36,13 +29,10 @@ TEMPLATE = 0.5
 PASSAGE_CHARS = 30
 """Characters a contained text must have: shorter ones are found in others by chance."""
 
-PASSAGE_WORDS = 3
-"""Words side by side in both texts that count as shared wording; fewer are shared by any two texts."""
-
 SHARED_WORDS = 6
-"""Words in such passages that two texts of one template have at least."""
+"""Words in passages of both that two texts of one template have at least."""
 
-_PAIRS = 1 << 18  # pairs verified at a time, bounds memory
+_PAIRS = 1 << 16  # pairs compared at a time by a thread, bounds memory
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
@@ -83,42 +73,77 @@ class Edges:
         return Edges(self.a[keep], self.b[keep], self.kind[keep], self.score[keep])
 
 
-def verify_pairs(texts: Sequence[str], a: Int64, b: Int64, *, workers: int | None = None) -> Edges:
-    """Find what relates the texts of each pair.
+class Comparison:
+    """Texts whose pairs are compared; a text is cut once, however many pairs it is in.
 
     Args:
         texts: clean texts.
-        a: one text of each pair, as an index of `texts`. int64 (p,).
-        b: the other. int64 (p,).
-        workers: threads, by default one per core; the result does not depend on it.
-
-    Returns:
-        One edge per pair, in order, of the strongest relation that holds, with its score kept for other thresholds.
-        An equal text contained whole is found in texts of any length; all else in their compared characters.
+        workers: threads, by default one per core; results do not depend on it.
     """
-    _check(texts, a, b)
-    kind = np.full(len(a), Relation.REWORD, np.uint8)
-    score = np.zeros(len(a), np.float32)
-    for start in range(0, len(a), _PAIRS):
-        part = slice(start, start + _PAIRS)
-        kind[part], score[part] = _verify(_Pieces(texts, a[part], b[part], _workers(workers)))
-    return Edges(a, b, kind, score)
+
+    def __init__(self, texts: Sequence[str], *, workers: int | None = None) -> None:
+        self._pieces = Pieces(texts)
+        self._workers = workers or cores()
+
+    def verify(self, a: Int64, b: Int64) -> Edges:
+        """Find what relates the texts of each pair.
+
+        Args:
+            a: one text of each pair, as an index of the texts. int64 (p,).
+            b: the other. int64 (p,).
+
+        Returns:
+            One edge per pair, in order, of the strongest relation that holds, with its score kept for other thresholds.
+            An equal text contained whole is found in texts of any length; all else in their compared characters.
+        """
+        self._pieces.check(a, b)
+        equal = self._pieces.equal(a, b)
+        kind = np.where(equal, Relation.COPY, Relation.REWORD).astype(np.uint8)
+        score = equal.astype(np.float32)
+        rows = np.flatnonzero(~equal)
+        for start in range(0, len(rows), _PAIRS):
+            some = rows[start : start + _PAIRS]
+            near = self._pieces.edits(a[some], b[some], at_least=EDIT, workers=self._workers)
+            score[some] = near
+            kind[some[near >= np.float32(EDIT)]] = Relation.EDIT
+        rows = rows[kind[rows] != Relation.EDIT]
+        self._pieces.cut(a[rows], b[rows])
+        parts = [rows[start : start + _PAIRS] for start in range(0, len(rows), _PAIRS)]
+        with ThreadPoolExecutor(self._workers) as pool:
+            for part, found in zip(
+                parts, pool.map(lambda part: _by_words(self._pieces, a[part], b[part]), parts), strict=True
+            ):
+                kind[part], score[part] = found
+        return Edges(a, b, kind, score)
+
+    def similarity(self, a: Int64, b: Int64) -> Float32:
+        """Return the Indel similarity of characters of each pair, 0..1, 1 for equal texts; the score of an edit."""
+        self._pieces.check(a, b)
+        near = self._pieces.edits(a, b, workers=self._workers)
+        return np.where(self._pieces.equal(a, b), np.float32(1), near)
+
+    def shared_wording(self, a: Int64, b: Int64) -> Float32:
+        """Return the share of the shorter text's words in passages of both, 0..1, 1 for equal texts; the score of a template."""
+        self._pieces.check(a, b)
+        self._pieces.cut(a, b)
+        shorter, _ = self._pieces.size(a, b)
+        share = self._pieces.passages(a, b) / np.maximum(shorter, 1)
+        return np.where(self._pieces.equal(a, b), 1, share).astype(np.float32)
+
+
+def verify_pairs(texts: Sequence[str], a: Int64, b: Int64, *, workers: int | None = None) -> Edges:
+    """Find what relates the texts of each pair, as `Comparison.verify` does."""
+    return Comparison(texts, workers=workers).verify(a, b)
 
 
 def similarity(texts: Sequence[str], a: Int64, b: Int64, *, workers: int | None = None) -> Float32:
-    """Return the Indel similarity of characters of each pair, 0..1, 1 for equal texts; the score of an edit."""
-    _check(texts, a, b)
-    pieces = _Pieces(texts, a, b, _workers(workers))
-    return np.where(pieces.equal(), np.float32(1), pieces.edits(np.arange(len(a))))
+    """Return the Indel similarity of characters of each pair, as `Comparison.similarity` does."""
+    return Comparison(texts, workers=workers).similarity(a, b)
 
 
 def shared_wording(texts: Sequence[str], a: Int64, b: Int64, *, workers: int | None = None) -> Float32:
-    """Return the share of the shorter text's words in passages of both, 0..1, 1 for equal texts; the score of a template."""
-    _check(texts, a, b)
-    pieces = _Pieces(texts, a, b, _workers(workers))
-    rows = np.arange(len(a))
-    share = pieces.passages(rows) / np.maximum(pieces.shorter(rows), 1)
-    return np.where(pieces.equal(), 1, share).astype(np.float32)
+    """Return the share of the shorter text's words in passages of both, as `Comparison.shared_wording` does."""
+    return Comparison(texts, workers=workers).shared_wording(a, b)
 
 
 def threshold_at(background: NDArray[np.floating], false_positive_rate: float) -> float:
@@ -141,135 +166,30 @@ def threshold_at(background: NDArray[np.floating], false_positive_rate: float) -
     return float(np.nextafter(descending[allowed], np.float32(np.inf)))
 
 
-def _check(texts: Sequence[str], a: Int64, b: Int64) -> None:
-    """Refuse pairs that are not of these texts."""
-    if len(a) != len(b):
-        raise UsageError(f"pairs of {len(a)} and {len(b)} ids: wanted as many")
-    if len(a) and not 0 <= min(a.min(), b.min()) <= max(a.max(), b.max()) < len(texts):
-        raise UsageError(f"pairs name texts outside 0 to {len(texts) - 1}")
+def _by_words(pieces: Pieces, a: Int64, b: Int64) -> tuple[NDArray[np.uint8], Float32]:
+    """Return kinds and scores of pairs that are no edits, from what their words have in common.
 
+    The longest common subsequence bounds all that follows: a text inside another one shares all words with it but those
+    it was cut through, a partial match nearly all, and passages are part of the subsequence.
+    """
+    short, long = pieces.length(a, b)
+    shorter, both = pieces.size(a, b)
+    common = pieces.common(a, b)
+    kind = np.full(len(a), Relation.REWORD, np.uint8)
+    score = (1 - (both - 2 * common) / np.maximum(both, 1)).astype(np.float32)
 
-def _workers(workers: int | None) -> int:
-    return workers or len(os.sched_getaffinity(0))
-
-
-class _Pieces:
-    """The compared pieces of the texts of some pairs, each cut once."""
-
-    def __init__(self, texts: Sequence[str], a: Int64, b: Int64, workers: int) -> None:
-        ids, where = np.unique(np.concatenate([a, b]), return_inverse=True)
-        self.whole = [texts[i] for i in ids.tolist()]
-        self.length = np.fromiter(map(len, self.whole), np.int64, len(ids))
-        self.chars = [_clip(text) for text in self.whole]
-        self.a, self.b = where[: len(a)], where[len(a) :]
-        self.workers = workers
-        self._words: list[str] | None = None
-
-    def equal(self) -> NDArray[np.bool_]:
-        """Tell which pairs are equal, whole."""
-        whole = self.whole
-        pairs = zip(self.a.tolist(), self.b.tolist(), strict=True)
-        return np.fromiter((whole[x] == whole[y] for x, y in pairs), bool, len(self.a))
-
-    def words(self) -> list[str]:
-        """Return each text with one character per word: rapidfuzz compares those at the speed of C."""
-        if self._words is None:
-            self._words = [_symbols(text) for text in self.chars]
-        return self._words
-
-    def edits(self, rows: Int64) -> Float32:
-        """Return the Indel similarity of characters of some pairs."""
-        return self._compare(Indel.normalized_similarity, self.chars, rows)
-
-    def rewords(self, rows: Int64) -> Float32:
-        """Return the Indel similarity of words of some pairs."""
-        return self._compare(Indel.normalized_similarity, self.words(), rows)
-
-    def shared(self, rows: Int64) -> Float32:
-        """Return how many words of some pairs are in their longest common subsequence."""
-        return self._compare(LCSseq.similarity, self.words(), rows)
-
-    def partial(self, rows: Int64) -> Float32:
-        """Return how much of the shorter text's words one stretch of the longer has, for some pairs."""
-        return self._compare(fuzz.partial_ratio, self.words(), rows) / np.float32(100)
-
-    def shorter(self, rows: Int64) -> Int64:
-        """Return the words of the shorter text of some pairs."""
-        count = np.fromiter(map(len, self.words()), np.int64, len(self.chars))
-        return np.minimum(count[self.a[rows]], count[self.b[rows]])
-
-    def inside(self, rows: Int64) -> NDArray[np.bool_]:
-        """Tell for some pairs whether the longer text holds the shorter one, whole."""
-        swap = self.length[self.a] > self.length[self.b]
-        short, long = np.where(swap, self.b, self.a)[rows], np.where(swap, self.a, self.b)[rows]
-        whole = self.whole
-        pairs = zip(short.tolist(), long.tolist(), strict=True)
-        found = np.fromiter((whole[x] in whole[y] for x, y in pairs), bool, len(rows))
-        return found & (self.length[short] >= PASSAGE_CHARS)
-
-    def passages(self, rows: Int64) -> Float32:
-        """Return the words of some pairs that stand in passages of both."""
-        words = self.words()
-        pairs = zip(self.a[rows].tolist(), self.b[rows].tolist(), strict=True)
-        return np.fromiter((_in_passages(words[x], words[y]) for x, y in pairs), np.float32, len(rows))
-
-    def _compare(self, scorer: Callable[..., float], pieces: list[str], rows: Int64) -> Float32:
-        """Score some pairs."""
-        left = [pieces[i] for i in self.a[rows].tolist()]
-        right = [pieces[i] for i in self.b[rows].tolist()]
-        scores: Float32 = process.cpdist(left, right, scorer=scorer, workers=self.workers, dtype=np.float32)
-        return scores
-
-
-def _verify(pieces: _Pieces) -> tuple[NDArray[np.uint8], Float32]:
-    """Return kinds and scores, each relation tried on the pairs that no stronger one holds for."""
-    equal = pieces.equal()
-    kind = np.where(equal, Relation.COPY, Relation.REWORD).astype(np.uint8)
-    score = equal.astype(np.float32)
-
-    def settle(rows: Int64, relation: Relation, scores: Float32, holds: NDArray[np.bool_]) -> Int64:
+    def settle(rows: Int64, relation: Relation, scores: Float32, holds: NDArray[np.bool_]) -> None:
         kind[rows[holds]], score[rows[holds]] = relation, scores[holds]
-        return rows[~holds]
 
-    rows = np.flatnonzero(~equal)
-    scores = pieces.edits(rows)
-    rows = settle(rows, Relation.EDIT, scores, scores >= EDIT)
-    held = pieces.inside(rows)
-    rows = settle(rows, Relation.CONTAIN, np.ones(len(rows), np.float32), held)
-    shorter, common = np.maximum(pieces.shorter(rows), 1), pieces.shared(rows)
-    lengths = np.minimum(pieces.length[pieces.a[rows]], pieces.length[pieces.b[rows]])
-    maybe = (common >= CONTAIN * shorter * 0.9) & (lengths >= PASSAGE_CHARS)  # a partial match shares nearly all words
-    scores = np.zeros(len(rows), np.float32)
-    scores[maybe] = pieces.partial(rows[maybe])
-    holds = scores >= CONTAIN
-    shorter, common = shorter[~holds], common[~holds]
-    rows = settle(rows, Relation.CONTAIN, scores, holds)
-    maybe = common >= np.maximum(TEMPLATE * shorter, SHARED_WORDS)  # passages are part of the subsequence
-    scores = np.zeros(len(rows), np.float32)
-    scores[maybe] = pieces.passages(rows[maybe])
-    holds = (scores >= SHARED_WORDS) & (scores >= TEMPLATE * shorter)
-    rows = settle(rows, Relation.TEMPLATE, (scores / shorter).astype(np.float32), holds)
-    score[rows] = pieces.rewords(rows)
-    return kind, score
-
-
-def _clip(text: str) -> str:
-    """Return the characters of a text that are compared."""
-    return text if len(text) <= COMPARED else text[: COMPARED // 2] + text[-(COMPARED // 2) :]
-
-
-@lru_cache(maxsize=1 << 18)  # a text is in several pairs, and in its group's
-def _symbols(text: str) -> str:
-    """Return one character for each word: a checksum of it, so two words share a character once in a million."""
-    return "".join(
-        [
-            chr(zlib.crc32(word.encode("utf-8", "surrogatepass")) % 0xF_0000 + 0x1_0000)
-            for word in TOKEN.findall(text.casefold())
-        ]
+    rows = np.flatnonzero((short >= PASSAGE_CHARS) & ((common >= shorter - 2) | (long > COMPARED)))
+    settle(rows, Relation.CONTAIN, np.ones(len(rows), np.float32), pieces.inside(a[rows], b[rows]))
+    rows = np.flatnonzero(
+        (kind == Relation.REWORD) & (short >= PASSAGE_CHARS) & (common >= CONTAIN * np.maximum(shorter, 1) * 0.9)
     )
-
-
-def _in_passages(a: str, b: str) -> int:
-    """Return how many words of two texts, a character each, are aligned side by side with enough others."""
-    blocks = (block.src_end - block.src_start for block in LCSseq.opcodes(a, b) if block.tag == "equal")
-    return sum(size for size in blocks if size >= PASSAGE_WORDS)
+    scores = pieces.partial(a[rows], b[rows])
+    settle(rows, Relation.CONTAIN, scores, scores >= np.float32(CONTAIN))
+    enough = np.maximum(TEMPLATE * np.maximum(shorter, 1), SHARED_WORDS)
+    rows = np.flatnonzero((kind == Relation.REWORD) & (common >= enough))
+    words = pieces.passages(a[rows], b[rows])
+    settle(rows, Relation.TEMPLATE, (words / np.maximum(shorter[rows], 1)).astype(np.float32), words >= enough[rows])
+    return kind, score

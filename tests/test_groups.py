@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from promptscan.errors import UsageError
-from promptscan.groups import Groups, duplicate_groups, find_medoids
+from promptscan.groups import EXACT, Groups, duplicate_groups, find_medoids
 from promptscan.verify import CONTAIN, EDIT, Edges, Relation, shared_wording, similarity, threshold_at, verify_pairs
 
 DUPLICATES = {Relation.COPY: 1.0, Relation.EDIT: 0.0}
@@ -274,6 +275,60 @@ def test_worst_is_the_lowest_pair_of_a_small_group():
     a, b = every_pair(4)
     groups = grouped(texts, a, b, min_score=0.5)
     assert groups.worst[0] == similarity(texts, a, b).min()
+
+
+def test_worst_is_the_lowest_pair_of_fifty_texts():
+    text = prose(40)
+    texts = [text, *(typos(text, CHOSEN.randint(3, 15)) for _ in range(EXACT - 1))]
+    a, b = every_pair(EXACT)
+    groups = grouped(texts, a, b, min_score=0.5)
+    assert (groups.labels == 0).all()
+    assert groups.worst[0] == similarity(texts, a, b).min()
+
+
+def test_worst_of_a_large_group_finds_the_two_that_were_changed_most():
+    text = prose(60)
+    texts = [text, *(typos(text, 2) for _ in range(600))]
+    texts[171], texts[402] = (text[:half] + "#" * 40 + text[half + 40 :] for half in (0, len(text) - 40))
+    groups = grouped(texts, *star((0, range(1, len(texts)))))
+    assert (groups.labels == 0).all()
+    assert groups.worst[0] == similarity(texts, np.array([171]), np.array([402]))[0]
+
+
+def test_a_hundred_thousand_different_edits_of_one_text_cost_a_few_comparisons_each():
+    n, asked = 100_000, 0
+    score = np.float32(0.9)
+
+    def compare(x: NDArray[np.int64], _: NDArray[np.int64]) -> NDArray[np.float32]:
+        nonlocal asked
+        asked += len(x)
+        return np.full(len(x), score, np.float32)
+
+    a, b = np.arange(n - 1), np.arange(1, n)  # a chain, so that components of all sizes join
+    edges = Edges(a, b, np.full(n - 1, Relation.EDIT, np.uint8), np.full(n - 1, score, np.float32))
+    groups = duplicate_groups(n, edges, compare, min_score=0.8)
+    assert (groups.labels == 0).all()
+    assert asked < 20 * n
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_texts_in_another_order_make_the_same_groups(seed: int):
+    chosen = random.Random(seed)
+    base = [prose(30) for _ in range(6)]
+    texts = [typos(base[i % 6], i // 6) for i in range(120)]  # no two edits of a text are as far from a third
+    order = chosen.sample(range(120), 120)
+    a, b = every_pair(120)
+    first, second = grouped(texts, a, b), grouped([texts[i] for i in order], a, b)
+    assert members(first, range(120)) == members(second, order)
+
+
+def members(groups: Groups, names: Sequence[int]) -> set[frozenset[int]]:
+    """Return the groups as sets of names."""
+    found: dict[int, set[int]] = {}
+    for name, label in zip(names, groups.labels.tolist(), strict=True):
+        if label >= 0:
+            found.setdefault(label, set()).add(name)
+    return set(map(frozenset, found.values()))
 
 
 def test_a_medoid_tie_goes_to_the_lowest_id():

@@ -22,7 +22,7 @@ from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
 from promptscan.store import Writer
 from promptscan.types import Progress
 from promptscan.vectors import Vectors
-from promptscan.verify import Edges, Relation, verify_pairs
+from promptscan.verify import Comparison, Edges, Relation
 
 PART = 1 << 20  # pairs compared between two reports of progress
 LOOSE = (
@@ -86,11 +86,12 @@ def _verified(con: duckdb.DuckDBPyConnection, pairs: Int64, vectors: Vectors, pr
     cleans, numbers = np.unique(pairs, return_inverse=True)
     numbers = numbers.reshape(pairs.shape).astype(np.int64)
     texts = clean_texts(con, cleans)
+    comparison = Comparison(texts)
     found = [_none()]
     progress("compare", 0, len(pairs))
     for start in range(0, len(pairs), PART):
         a, b = (np.ascontiguousarray(numbers[start : start + PART, side]) for side in (0, 1))
-        edges = type_rewords(verify_pairs(texts, a, b), texts, lambda x, y: vectors.cosines(cleans[x], cleans[y]))
+        edges = type_rewords(comparison.verify(a, b), texts, lambda x, y: vectors.cosines(cleans[x], cleans[y]))
         kept = (edges.kind < Relation.REWORD) | (edges.score >= LOOSE)
         found.append(Edges(cleans[a[kept]], cleans[b[kept]], edges.kind[kept], edges.score[kept]))
         progress("compare", min(start + PART, len(pairs)), len(pairs))

@@ -27,7 +27,7 @@ from promptscan.sql import arrow
 from promptscan.store import Writer
 from promptscan.templates import Template, read_template, slot_values
 from promptscan.types import Progress
-from promptscan.verify import Edges, Relation, shared_wording, similarity
+from promptscan.verify import Comparison, Edges, Relation, similarity
 
 MEMBERS = 3  # texts a template needs at least
 JOINED = 65_536  # new texts matched to known templates at a time
@@ -168,12 +168,14 @@ def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) ->
 def _new_groups(local: _Local, found: Found) -> None:
     """Group the texts that no known group took."""
     edges = _among(local.duplicates(), local.group < 0)
-    groups = duplicate_groups(
-        len(local.texts), edges, lambda x, y: similarity(local.texts, x, y), min_score=local.thresholds.edit
-    )
+    comparison = Comparison(local.texts)
+    groups = duplicate_groups(len(local.texts), edges, comparison.similarity, min_score=local.thresholds.edit)
+    grouped = np.flatnonzero(groups.labels >= 0)
+    scores = np.zeros(len(local.texts), np.float32)
+    scores[grouped] = comparison.similarity(grouped, groups.medoids[groups.labels[grouped]])
     for members, medoid in _members(groups):
         name = int(local.cleans[members[0]])
-        near = similarity(local.texts, members, np.full(len(members), medoid))
+        near = scores[members]
         local.group[members] = name
         found.groups.append((name, int(local.cleans[medoid]), float(near.min())))
         found.members += zip(local.cleans[members].tolist(), [name] * len(members), near.tolist(), strict=True)
@@ -212,9 +214,8 @@ def _new_templates(local: _Local, found: Found) -> None:
     """Find the templates of texts that no known template explains."""
     edges = _among(local.framed(), local.template < 0)
 
-    frames = duplicate_groups(
-        len(local.texts), edges, lambda x, y: shared_wording(local.texts, x, y), min_score=local.thresholds.template
-    )
+    comparison = Comparison(local.texts)
+    frames = duplicate_groups(len(local.texts), edges, comparison.shared_wording, min_score=local.thresholds.template)
     for members, medoid in _members(frames):
         own = [local.texts[member] for member in members]
         if len(own) < MEMBERS:

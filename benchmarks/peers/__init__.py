@@ -1,0 +1,1 @@
+"""promptscan's duplicates and templates beside those of its peers, on the same texts, on the same machine, in one run."""
