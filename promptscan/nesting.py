@@ -21,7 +21,7 @@ from promptscan.groups import duplicate_groups
 from promptscan.skeleton import FRAME_BITS, find_template, prior_bits
 from promptscan.slots import Slot, SlotType, describe_slot
 from promptscan.templates import Template, match
-from promptscan.verify import Edges, Relation, shared_wording
+from promptscan.verify import Comparison, Edges, Relation
 from promptscan.words import TOKEN
 
 LEVELS = (0.8, 0.65, 0.5)
@@ -120,13 +120,14 @@ def _common_frames(templates: Sequence[Template], blank: str, level: float) -> l
     """Make the templates of groups of templates that share much of their wording."""
     texts = [blank.join(template.fixed) for template in templates]
     a, b = _siblings(texts, blank)
-    score = shared_wording(texts, a, b)
+    comparison = Comparison(texts)
+    score = comparison.shared_wording(a, b)
     near = score >= level
     kind = np.full(int(near.sum()), Relation.TEMPLATE, np.uint8)
     groups = duplicate_groups(
         len(texts),
         Edges(a[near], b[near], kind, score[near]),
-        lambda x, y: shared_wording(texts, x, y),
+        comparison.shared_wording,
         min_score=level,
         floor=level,
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from promptscan.banks import frequent_fingerprints
 from promptscan.build.graph import load_graph
 from promptscan.candidates import load_postings, propose
+from promptscan.resemblance import Resemblance
 from promptscan.rewords import type_rewords
 from promptscan.rows import text_vectors
 from promptscan.rules import edge_key
@@ -22,7 +23,7 @@ from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
 from promptscan.store import Writer
 from promptscan.types import Progress
 from promptscan.vectors import Vectors
-from promptscan.verify import Comparison, Edges, Relation
+from promptscan.verify import Edges, Relation
 
 PART = 1 << 20  # pairs compared between two reports of progress
 LOOSE = (
@@ -81,12 +82,18 @@ def clean_texts(con: duckdb.DuckDBPyConnection, cleans: Int64) -> list[str]:
     return texts
 
 
+def disguised(con: duckdb.DuckDBPyConnection, cleans: Int64) -> NDArray[np.bool_]:
+    """Tell which of some clean ids, which ascend, are of disguised texts."""
+    known = con.execute("SELECT clean_id FROM base_clean_folds").fetchnumpy()["clean_id"]
+    return np.isin(cleans, np.asarray(known))
+
+
 def _verified(con: duckdb.DuckDBPyConnection, pairs: Int64, vectors: Vectors, progress: Progress) -> Edges:
     """Compare the texts of candidate pairs; leave out what nothing relates."""
     cleans, numbers = np.unique(pairs, return_inverse=True)
     numbers = numbers.reshape(pairs.shape).astype(np.int64)
     texts = clean_texts(con, cleans)
-    comparison = Comparison(texts)
+    comparison = Resemblance(texts, disguised(con, cleans))
     found = [_none()]
     progress("compare", 0, len(pairs))
     for start in range(0, len(pairs), PART):

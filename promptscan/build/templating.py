@@ -16,10 +16,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.anchors import TemplateIndex
-from promptscan.build.comparing import clean_texts, stored_edges
+from promptscan.build.comparing import clean_texts, disguised, stored_edges
 from promptscan.build.grouped import save_duplicates, save_templates
 from promptscan.calibrate import Thresholds
 from promptscan.groups import Groups, duplicate_groups
+from promptscan.resemblance import Resemblance
 from promptscan.rules import template_key
 from promptscan.skeleton import find_template
 from promptscan.slots import Slot, describe_slot
@@ -27,7 +28,7 @@ from promptscan.sql import arrow
 from promptscan.store import Writer
 from promptscan.templates import Template, read_template, slot_values
 from promptscan.types import Progress
-from promptscan.verify import Comparison, Edges, Relation, similarity
+from promptscan.verify import Edges, Relation
 
 MEMBERS = 3  # texts a template needs at least
 JOINED = 65_536  # new texts matched to known templates at a time
@@ -57,6 +58,7 @@ class _Local:
         group, template: known duplicate group and template number of each, -1 for none. int64 (m,).
         edges: in local numbers.
         thresholds: scores that relate texts.
+        resemblance: compares the texts.
     """
 
     cleans: Int64
@@ -65,17 +67,16 @@ class _Local:
     template: Int64
     edges: Edges
     thresholds: Thresholds
+    resemblance: Resemblance
 
     def duplicates(self) -> Edges:
         """Return the edges of copies and light edits."""
         return self.edges.at_least({Relation.COPY: 1.0, Relation.EDIT: self.thresholds.edit})
 
     def framed(self) -> Edges:
-        """Return the edges of texts that may be of one template."""
+        """Return the edges of texts that may be of one template; copies are disguised ones, whose words do not align."""
         frame = self.thresholds.template
-        return self.edges.at_least(
-            {Relation.COPY: 1.0, Relation.EDIT: frame, Relation.CONTAIN: frame, Relation.TEMPLATE: frame}
-        )
+        return self.edges.at_least({Relation.EDIT: frame, Relation.CONTAIN: frame, Relation.TEMPLATE: frame})
 
 
 @dataclass(slots=True)
@@ -139,7 +140,8 @@ def _local(con: duckdb.DuckDBPyConnection, edges: Edges, thresholds: Thresholds)
     con.unregister("wanted")
     known = [np.asarray(rows[name].to_numpy(), dtype=np.int64).copy() for name in ("duplicate_id", "template")]
     own = Edges(a, b, edges.kind, edges.score)
-    return _Local(cleans, clean_texts(con, cleans), known[0], known[1], own, thresholds)
+    texts = clean_texts(con, cleans)
+    return _Local(cleans, texts, known[0], known[1], own, thresholds, Resemblance(texts, disguised(con, cleans)))
 
 
 def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:
@@ -151,15 +153,14 @@ def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) ->
     if not len(text):
         return
     con.register("wanted", pa.table({"duplicate_id": np.unique(wanted)}))
-    medoid = dict(
-        con.execute(
-            "SELECT g.duplicate_id, k.clean FROM base_duplicate_groups g SEMI JOIN wanted USING (duplicate_id) "
-            "JOIN base_cleans k ON k.clean_id = g.medoid_clean_id"
-        ).fetchall()
-    )
+    rows = con.execute(
+        "SELECT duplicate_id, medoid_clean_id FROM base_duplicate_groups SEMI JOIN wanted USING (duplicate_id) ORDER BY ALL"
+    ).fetchnumpy()
     con.unregister("wanted")
-    both = [*(local.texts[i] for i in text.tolist()), *(medoid[group] for group in wanted.tolist())]
-    near = similarity(both, np.arange(len(text)), len(text) + np.arange(len(text)))
+    medoids = np.asarray(rows["medoid_clean_id"])[np.searchsorted(rows["duplicate_id"], wanted)]
+    both, place = np.unique(np.concatenate([local.cleans[text], medoids]), return_inverse=True)
+    resemblance = Resemblance(clean_texts(con, both), disguised(con, both))
+    near = resemblance.similarity(*np.split(place, 2))
     kept = near >= local.thresholds.edit
     local.group[text[kept]] = wanted[kept]
     found.members += zip(local.cleans[text[kept]].tolist(), wanted[kept].tolist(), near[kept].tolist(), strict=True)
@@ -168,11 +169,11 @@ def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) ->
 def _new_groups(local: _Local, found: Found) -> None:
     """Group the texts that no known group took."""
     edges = _among(local.duplicates(), local.group < 0)
-    comparison = Comparison(local.texts)
-    groups = duplicate_groups(len(local.texts), edges, comparison.similarity, min_score=local.thresholds.edit)
+    similarity = local.resemblance.similarity
+    groups = duplicate_groups(len(local.texts), edges, similarity, min_score=local.thresholds.edit)
     grouped = np.flatnonzero(groups.labels >= 0)
     scores = np.zeros(len(local.texts), np.float32)
-    scores[grouped] = comparison.similarity(grouped, groups.medoids[groups.labels[grouped]])
+    scores[grouped] = similarity(grouped, groups.medoids[groups.labels[grouped]])
     for members, medoid in _members(groups):
         name = int(local.cleans[members[0]])
         near = scores[members]
@@ -213,9 +214,8 @@ def known_templates(con: duckdb.DuckDBPyConnection) -> dict[int, Template]:
 def _new_templates(local: _Local, found: Found) -> None:
     """Find the templates of texts that no known template explains."""
     edges = _among(local.framed(), local.template < 0)
-
-    comparison = Comparison(local.texts)
-    frames = duplicate_groups(len(local.texts), edges, comparison.shared_wording, min_score=local.thresholds.template)
+    wording = local.resemblance.shared_wording
+    frames = duplicate_groups(len(local.texts), edges, wording, min_score=local.thresholds.template)
     for members, medoid in _members(frames):
         own = [local.texts[member] for member in members]
         if len(own) < MEMBERS:
