@@ -64,7 +64,7 @@ def assign(
     labels, reach = labels.copy(), reach.copy()
     probabilities = np.zeros(graph.n, np.float32)
     for numbers in groups:
-        follows = _followed(numbers, labels)
+        follows = followed(numbers, labels)
         took = np.flatnonzero((labels < 0) & (follows >= 0))
         labels[took] = follows[took]
         probabilities[took] = 1.0
@@ -81,8 +81,8 @@ def assign(
     return Assigned(labels, reach, probabilities, waiting)
 
 
-def _followed(numbers: Int64, labels: Int64) -> Int64:
-    """Return the family that most known texts of each text's group are in, -1 for none. int64 (n,)."""
+def followed(numbers: Int64, labels: Int64) -> Int64:
+    """Return the label that most labelled texts of each text's group have, -1 for none. int64 (n,)."""
     known = (numbers >= 0) & (labels >= 0)
     follows = np.full(len(numbers), -1, np.int64)
     if not known.any():

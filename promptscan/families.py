@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.assign import followed
 from promptscan.graph import Graph
 from promptscan.labelling import MEMBERS, label_families
 from promptscan.membership import Membership, find_all, find_new
@@ -82,16 +83,17 @@ def find_families(
         ).fetchnumpy()
         former = _former(writer, con, graph.n)
         templates = _numbered(con, "template_id", "base_template_members", graph.n)
+        duplicates = _numbered(con, "duplicate_id", "base_duplicate_members", graph.n)
+        units = _units(templates, duplicates)
         basis = _basis(writer, rules)
         before = writer.manifest.of_kind("families")
         clustered_n = int(before[0].meta.get("clustered_n", 0)) if before and not recluster else 0
         whole = not clustered_n or before[0].meta["basis"] != basis or graph.n >= DOUBLED * clustered_n
         if whole:
-            found, clustered_n = find_all(graph, templates, rules), graph.n
+            found, clustered_n = find_all(graph, units, rules), graph.n
         else:
-            duplicates = _numbered(con, "duplicate_id", "base_duplicate_members", graph.n)
-            found = find_new(graph, former.membership, templates, duplicates, rules, first_new=former.n)
-        labels, with_template, probability = found.labels, found.with_template, found.probabilities
+            found = find_new(graph, former.membership, units, duplicates, rules, first_new=former.n)
+        labels, probability = found.labels, found.probabilities
         copies = _copies(labels, weights, rules.min_copies)
         labels[copies] = found.families + np.arange(len(copies))
         probability[copies] = 1.0
@@ -109,7 +111,7 @@ def find_families(
         writer.drop("families")
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
         meta = {"families": len(naming.names), "key": key, "clustered_n": clustered_n, "basis": basis}
-        kinds = _kinds(labels, with_template, len(copies))
+        kinds = _kinds(labels, len(naming.names), templates, duplicates)
         with writer.segment("families", key=unique, meta=meta) as directory:
             _write(
                 con,
@@ -153,13 +155,27 @@ def _basis(writer: Writer, rules: FamilyRules) -> str:
     return hashlib.sha256(json.dumps([astuple(rules), rates]).encode()).hexdigest()
 
 
-def _kinds(labels: IntArray, with_template: NDArray[np.bool_], copies: int) -> list[str]:
-    """Name what each family is: with a template, a single text, or a density cluster; the last `copies` are single texts."""
-    sizes = np.bincount(labels[labels >= 0], minlength=len(with_template) + copies)
-    templated = [*with_template.tolist(), *[False] * copies]
+def _units(templates: IntArray, duplicates: IntArray) -> IntArray:
+    """Number what holds texts together whatever their vectors: templates, and duplicate groups that are of none."""
+    units = np.where(templates >= 0, templates, followed(duplicates, templates))
+    alone = (units < 0) & (duplicates >= 0)
+    units[alone] = int(templates.max(initial=-1)) + 1 + duplicates[alone]
+    known = np.unique(units[units >= 0])
+    return np.where(units >= 0, np.searchsorted(known, units), -1)
+
+
+def _kinds(labels: IntArray, families: int, templates: IntArray, duplicates: IntArray) -> list[str]:
+    """Name what each family is: with a template, one text or copies of it, or a density cluster."""
+    inside = np.flatnonzero(labels >= 0)
+    templated = np.zeros(families, dtype=bool)
+    templated[labels[inside[templates[inside] >= 0]]] = True
+    sizes = np.bincount(labels[inside], minlength=families)
+    groups = np.unique(np.stack([labels[inside], np.where(duplicates[inside] >= 0, duplicates[inside], -1)]), axis=1)
+    one_group = np.bincount(groups[0], minlength=families) == 1
+    one_group &= np.bincount(groups[0], groups[1] >= 0, families) == 1
     return [
-        "template" if own else "copies" if size == 1 else "cluster"
-        for own, size in zip(templated, sizes.tolist(), strict=True)
+        "template" if own else "copies" if size == 1 or same else "cluster"
+        for own, size, same in zip(templated.tolist(), sizes.tolist(), one_group.tolist(), strict=True)
     ]
 
 
