@@ -10,7 +10,7 @@ from promptscan.graph import Graph
 from promptscan.postings import Postings, candidate_pairs
 from promptscan.store import Files
 
-NEAR = 0.5  # chord, cosine 0.875: neighbours from here on are candidates
+NEAR = 0.775  # chord, cosine 0.7: neighbours from here on are candidates (docs/decisions/007)
 NEAREST = 4  # of them; groups need a way to each other, not every pair
 BUCKET = 4  # texts of one fingerprint that are all compared with all; more are compared with two of them
 
