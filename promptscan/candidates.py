@@ -13,6 +13,7 @@ from promptscan.store import Files
 NEAR = 0.775  # chord, cosine 0.7: neighbours from here on are candidates (docs/decisions/007)
 NEAREST = 4  # of them; groups need a way to each other, not every pair
 BUCKET = 4  # texts of one fingerprint that are all compared with all; more are compared with two of them
+OLD = 64  # old texts of one fingerprint and segment that may share a passage with new ones
 
 Int64 = NDArray[np.int64]
 
@@ -72,6 +73,32 @@ def propose(
     return np.unique(pairs[pairs[:, 1] >= first_new], axis=0)
 
 
+def anchors_from(
+    postings: list[Postings], first_new: int, free: NDArray[np.bool_], *, ignore: NDArray[np.uint64]
+) -> Fingerprints:
+    """Return the fingerprints that new texts have, of all texts that have them, so that shared passages can be found.
+
+    Args:
+        postings: inverted fingerprint index, segment by segment.
+        first_new: clean id of the first new text.
+        free: texts that count, by clean id. bool (n,).
+        ignore: fingerprints to leave out. uint64 (i,), sorted.
+
+    Returns:
+        Each hash once a text; of a hash's old texts at most `OLD` of each segment, the first ones, are looked at.
+    """
+    parts = [_texts_from(one, first_new) for one in postings]
+    if first_new:
+        wanted = np.unique(np.concatenate([np.zeros(0, np.uint64), *(found.hashes for found in parts)]))
+        parts += [_first_of(one, wanted, first_new, OLD) for one in postings]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(found.hashes for found in parts)])
+    owners = np.concatenate([np.zeros(0, np.int64), *(found.texts for found in parts)])
+    kept = free[owners]
+    if len(ignore):
+        kept &= ~np.isin(hashes, ignore)
+    return Fingerprints(hashes[kept], owners[kept], np.zeros(int(kept.sum()), dtype=np.int32))
+
+
 def _texts_from(postings: Postings, first: int) -> Fingerprints:
     """Return the fingerprints of the texts from number `first` on."""
     if not len(postings.texts) or int(postings.texts.max()) < first:
@@ -82,14 +109,14 @@ def _texts_from(postings: Postings, first: int) -> Fingerprints:
     return Fingerprints(hashes, owners[kept], np.zeros(int(kept.sum()), dtype=np.int32))
 
 
-def _first_of(postings: Postings, hashes: NDArray[np.uint64], first_new: int) -> Fingerprints:
+def _first_of(postings: Postings, hashes: NDArray[np.uint64], first_new: int, most: int = BUCKET) -> Fingerprints:
     """Return, for each of some hashes, the first few old texts that have it."""
     if not len(hashes) or not len(postings.hashes):
         return _nothing()
     bucket = np.minimum(np.searchsorted(postings.hashes, hashes), len(postings.hashes) - 1)
     known = np.flatnonzero(np.asarray(postings.hashes[bucket]) == hashes)
     start, stop = postings.indptr[bucket[known]], postings.indptr[bucket[known] + 1]
-    counts = np.minimum(stop - start, BUCKET)
+    counts = np.minimum(stop - start, most)
     places = np.repeat(start, counts) + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     owners = np.asarray(postings.texts[places], dtype=np.int64)
     old = owners < first_new

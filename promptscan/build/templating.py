@@ -15,10 +15,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.anchored import ANCHORED, find_anchors
 from promptscan.anchors import TemplateIndex
+from promptscan.banks import frequent_fingerprints
 from promptscan.build.comparing import clean_texts, disguised, stored_edges
 from promptscan.build.grouped import save_duplicates, save_templates
 from promptscan.calibrate import Thresholds
+from promptscan.candidates import anchors_from, load_postings
 from promptscan.groups import Groups, duplicate_groups
 from promptscan.resemblance import Resemblance
 from promptscan.rules import template_key
@@ -115,6 +118,7 @@ def find_templates(writer: Writer, thresholds: Thresholds, *, progress: Progress
             partial(_new_groups, local, found),
             partial(_join_templates, con, local, found, range(done, n)),
             partial(_new_templates, local, found),
+            partial(_anchored_templates, writer, con, found, range(done, n)),
         )
         for number, step in enumerate(steps):
             progress("templates", number, len(steps))
@@ -217,20 +221,43 @@ def _new_templates(local: _Local, found: Found) -> None:
     wording = local.resemblance.shared_wording
     frames = duplicate_groups(len(local.texts), edges, wording, min_score=local.thresholds.template)
     for members, medoid in _members(frames):
-        own = [local.texts[member] for member in members]
-        if len(own) < MEMBERS:
-            continue
-        template = find_template(own, int(np.searchsorted(members, medoid)))
-        if template is None or not template.slots:
-            continue
-        values = slot_values(template, own)
-        matched = [(int(member), filled) for member, filled in zip(members, values, strict=True) if filled is not None]
-        if len(matched) < MEMBERS:
-            continue
-        slots = [describe_slot([filled[place] for _, filled in matched]) for place in range(len(template.slots))]
-        name = int(local.cleans[members[0]])
-        found.templates.append((name, replace(template, slots=tuple(slots))))
-        found.values += [(int(local.cleans[member]), name, filled) for member, filled in matched]
+        if len(members) >= MEMBERS:
+            own = [local.texts[member] for member in members]
+            _explain(local.cleans[members], own, int(np.searchsorted(members, medoid)), MEMBERS, found)
+
+
+def _anchored_templates(writer: Writer, con: duckdb.DuckDBPyConnection, found: Found, new: range) -> None:
+    """Find the templates of texts that share a passage with many others, however little of them it is."""
+    taken = np.zeros(new.stop, bool)
+    taken[np.asarray(con.execute("SELECT clean_id FROM base_template_members").fetchnumpy()["clean_id"], np.int64)] = (
+        True
+    )
+    taken[[clean_id for clean_id, _, _ in found.values]] = True
+    ignore = frequent_fingerprints(writer)
+    anchors = find_anchors(anchors_from(load_postings(writer), new.start, ~taken, ignore=ignore))
+    cleans = np.unique(anchors.texts)
+    texts = dict(zip(cleans.tolist(), clean_texts(con, cleans), strict=True))
+    for members in anchors.groups(taken):
+        own = [texts[member] for member in members.tolist()]
+        shortest = min(range(len(own)), key=lambda i: (len(own[i]), own[i]))
+        before = len(found.values)
+        _explain(members, own, shortest, ANCHORED, found)
+        taken[[clean_id for clean_id, _, _ in found.values[before:]]] = True
+
+
+def _explain(cleans: Int64, texts: list[str], medoid: int, least: int, found: Found) -> None:
+    """Add the template of some texts, if they have one that explains at least so many of them."""
+    template = find_template(texts, medoid)
+    if template is None or not template.slots:
+        return
+    values = slot_values(template, texts)
+    matched = [(int(clean), filled) for clean, filled in zip(cleans, values, strict=True) if filled is not None]
+    if len(matched) < least:
+        return
+    slots = [describe_slot([filled[place] for _, filled in matched]) for place in range(len(template.slots))]
+    name = matched[0][0]
+    found.templates.append((name, replace(template, slots=tuple(slots))))
+    found.values += [(clean, name, filled) for clean, filled in matched]
 
 
 def _among(edges: Edges, allowed: NDArray[np.bool_]) -> Edges:
