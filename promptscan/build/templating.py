@@ -117,8 +117,8 @@ def find_templates(writer: Writer, thresholds: Thresholds, *, progress: Progress
             partial(_join_groups, con, local, found),
             partial(_new_groups, local, found),
             partial(_join_templates, con, local, found, range(done, n)),
+            partial(_anchored_templates, writer, con, local, found, range(done, n)),
             partial(_new_templates, local, found),
-            partial(_anchored_templates, writer, con, found, range(done, n)),
         )
         for number, step in enumerate(steps):
             progress("templates", number, len(steps))
@@ -226,7 +226,9 @@ def _new_templates(local: _Local, found: Found) -> None:
             _explain(local.cleans[members], own, int(np.searchsorted(members, medoid)), MEMBERS, found)
 
 
-def _anchored_templates(writer: Writer, con: duckdb.DuckDBPyConnection, found: Found, new: range) -> None:
+def _anchored_templates(
+    writer: Writer, con: duckdb.DuckDBPyConnection, local: _Local, found: Found, new: range
+) -> None:
     """Find the templates of texts that share a passage with many others, however little of them it is."""
     taken = np.zeros(new.stop, bool)
     taken[np.asarray(con.execute("SELECT clean_id FROM base_template_members").fetchnumpy()["clean_id"], np.int64)] = (
@@ -243,6 +245,7 @@ def _anchored_templates(writer: Writer, con: duckdb.DuckDBPyConnection, found: F
         before = len(found.values)
         _explain(members, own, shortest, ANCHORED, found)
         taken[[clean_id for clean_id, _, _ in found.values[before:]]] = True
+    local.template[taken[local.cleans] & (local.template < 0)] = JUST_JOINED
 
 
 def _explain(cleans: Int64, texts: list[str], medoid: int, least: int, found: Found) -> None:
