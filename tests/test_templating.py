@@ -119,9 +119,13 @@ def test_compared_pairs_are_kept_with_what_relates_them(parts: tuple[Path, Path]
         measured = json.loads(store.sql("select measured from runs")["measured"][0].as_py())
     assert {edge["kind"] for edge in edges} >= {"edit"}
     assert all(0 <= edge["score"] <= 1 for edge in edges)
-    framed = [edge for edge in edges if edge["kind"] in {"edit", "template"} and edge["score"] > 0.6]
-    assert framed
-    assert all(texts[edge[side]].startswith("Write a") for edge in framed for side in ("text_id", "other_text_id"))
+    framed = [
+        [texts[edge[side]].startswith("Write a") for side in ("text_id", "other_text_id")]
+        for edge in edges
+        if edge["kind"] in {"edit", "template"}
+    ]
+    assert [True, True] in framed
+    assert all(one == other for one, other in framed)
     assert measured["thresholds"]["edit"] >= 0.8
 
 
@@ -148,3 +152,54 @@ def rebuild(store: Path) -> BuildReport:
 
 def refuse(*_: object) -> None:
     raise AssertionError("pairs were proposed again")
+
+
+LONG = "abcdefghijklmnopqrstuvwxyz"
+
+
+def sprawl(number: int) -> str:
+    """Two thousand characters that no two numbers share."""
+    return " ".join(f"{letter}{number}{letter * 3}{at}" for at, letter in enumerate(8 * LONG))
+
+
+def test_a_short_preamble_before_long_varying_text_is_a_template(tmp_path: Path):
+    frame = "Summarise the following customer call for the weekly report: {}"
+    rows = [{"text": frame.format(sprawl(number)), "account_id": f"a{number % 6}"} for number in range(12)]
+    promptscan.scan(str(write(tmp_path / "a.jsonl", rows + chatter(0, 40))), store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        (template,) = store.list_rows("templates").to_pylist()
+        assert template["template"].startswith("Summarise the following customer call for the weekly report: {slot_1:")
+        assert (template["n_texts"], template["n_own"]) == (12, 12)
+        assert store.families().to_pylist()[0]["n_texts"] == 12
+    later = [{"text": frame.format(sprawl(number)), "account_id": "late"} for number in range(20, 25)]
+    promptscan.scan(str(write(tmp_path / "b.jsonl", later)), store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        (again,) = store.list_rows("templates").to_pylist()
+    assert (again["template_id"], again["n_texts"]) == (template["template_id"], 17)
+
+
+def test_a_passage_that_grows_over_days_becomes_a_template(tmp_path: Path):
+    frame = "{} Does this product review convey a negative or a positive sentiment?"
+    for day in range(3):
+        rows = [{"text": frame.format(sprawl(10 * day + number)), "account_id": f"a{number}"} for number in range(4)]
+        path = write(tmp_path / f"{day}.jsonl", rows + chatter(100 * day, 20))
+        promptscan.scan(str(path), store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        (template,) = store.list_rows("templates").to_pylist()
+    assert template["n_texts"] >= 11  # 8 are enough for a template, the rest join
+
+
+def test_one_prompt_in_many_disguises_is_one_duplicate_group_and_one_family(tmp_path: Path):
+    plain = "Write a detailed grading rubric for an essay on medieval trade, with five levels of achievement"
+    cyrillic = plain.translate(str.maketrans("aceopxyi", "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0456"))
+    wide = "".join(chr(ord(sign) + 0xFEE0) if sign.isalpha() else sign for sign in plain)
+    leet = plain.translate(str.maketrans("aeio", "4310"))
+    disguises = [plain, cyrillic, plain.upper(), " ".join(plain), wide, leet, "\u200b".join(plain)]
+    rows = [{"text": text, "account_id": f"a{number}"} for number, text in enumerate(disguises)]
+    promptscan.scan(str(write(tmp_path / "a.jsonl", rows + chatter(0, 40))), store=tmp_path / "s")
+    with promptscan.open(tmp_path / "s") as store:
+        (group,) = store.sql("select * from duplicates where n_texts > 2").to_pylist()
+        assert (group["n_texts"], group["worst_score"]) == (7, 1.0)
+        families = store.sql(f"select distinct family_id from texts where duplicate_id = {group['duplicate_id']}")
+        assert len(families) == 1
+        assert families["family_id"].to_pylist() != [None]
