@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from promptscan.assign import followed
 from promptscan.graph import Graph
+from promptscan.hierarchy import family_nodes
 from promptscan.labelling import MEMBERS, label_families
 from promptscan.membership import Membership, find_all, find_new
 from promptscan.registry import Event, FamilyEvent, Naming, fall_quiet, family_name, name_families
@@ -108,6 +109,7 @@ def find_families(
         writer.remember(next_family=naming.next_number)
         changes = [*naming.events, *_quiet(con, naming, labels, weights)]
         events = _events(con, changes, run_id, now)
+        nodes_before = con.sql("FROM base_family_nodes ORDER BY node").to_arrow_table()
         writer.drop("families")
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
         meta = {"families": len(naming.names), "key": key, "clustered_n": clustered_n, "basis": basis}
@@ -145,6 +147,8 @@ def find_families(
                 },
             )
             _write(con, directory / "family_events.parquet", events)
+            tree = None if found.tree is None else family_nodes(found.tree, labels, naming.names)
+            _write(con, directory / "family_nodes.parquet", _columns(nodes_before if tree is None else tree))
     born = sum(event.event == "born" for event in naming.events)
     return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole)
 
@@ -317,6 +321,10 @@ def _events(
     }
     merged["ts"] = merged["ts"].cast(pa.timestamp("us"))
     return merged
+
+
+def _columns(table: pa.Table) -> dict[str, pa.Array]:
+    return {name: table[name].combine_chunks() for name in table.column_names}
 
 
 def _write(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, pa.Array]) -> None:
