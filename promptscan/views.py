@@ -48,7 +48,12 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
                 "AS convincing FROM capabilities WHERE family_id = $1 ORDER BY rank LIMIT 4"
             ),
         ),
-        ("banks", "Known to banks", False, script("family_banks")),
+        (
+            "banks",
+            "Known to banks",
+            False,
+            "SELECT bank, kind, n_known, share, best_score FROM family_banks WHERE family_id = $1 ORDER BY kind, n_known DESC, bank",
+        ),
         ("events", "Lineage", False, script("family_lineage")),
         (
             "days",
@@ -237,12 +242,13 @@ OF_TEXT: tuple[tuple[str, str, bool, str], ...] = (  # likewise, by text id: wha
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows about one aspect of a thing; `single` ones have one row."""
+    """Rows about one aspect of the thing with the id `key`; `single` ones have one row."""
 
     name: str
     title: str
     single: bool
     rows: pa.Table
+    key: str
 
 
 def find(con: duckdb.DuckDBPyConnection, identifier: str) -> tuple[str, str]:
@@ -360,7 +366,7 @@ def _wanted(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[None]:
 
 
 def _asked(con: duckdb.DuckDBPyConnection, queries: Sequence[tuple[str, str, bool, str]], key: str) -> list[Section]:
-    return [Section(name, title, single, arrow(con, query, [key])) for name, title, single, query in queries]
+    return [Section(name, title, single, arrow(con, query, [key]), key) for name, title, single, query in queries]
 
 
 def _compared(section: Section, other: pa.ChunkedArray) -> Section:

@@ -34,7 +34,7 @@ def columns(families: pa.Table, console: Console) -> list[Column]:
     axis = Axis.of(day for days in families["days"].to_pylist() for day in days)
     chars = 8 if width < ROOMY else 14 if width < WIDE else 28
     bars = bars_of(console)
-    by_day = Column("days", "per day", Role.NUMBER, lambda days, colour: _bars(days, axis, chars, bars, colour=colour))
+    by_day = Column("days", "per day", Role.TIME, lambda days, colour: _bars(days, axis, chars, bars, colour=colour))
     joined = "joined_at" in families.column_names
     return [
         Column("family_id", "family"),
@@ -68,14 +68,17 @@ def percent(share: float, colour: bool) -> Text:
 
 
 def notes(row: Mapping[str, Any], console: Console) -> list[Text]:
-    """Draw below a family its template, or else its label; and what happened last, and which banks know it."""
+    """Draw below a family its template, or else its label; and which banks know it, and what happened last."""
     colour = has_colour(console)
     if row["template"] is not None:
         said = painting.template(row["template"], colour=colour, limit=400)
     else:
         said = painting.plain(vis(row["label"], 400))
-    facts = [painting.plain(vis(said_of(row["event"], row["event"]["ts"]), 200), "dim")] if row["event"] else []
-    facts = [mark(bank, colour=colour) for bank in row["banks"]] + facts
+    facts = [mark(bank, colour=colour) for bank in row["banks"]]
+    if row["first_ts"] is not None and console.width < ROOMY:
+        facts.append(painting.plain(f"first seen {row['first_ts']:%Y-%m-%d}", "dim"))
+    if row["event"]:
+        facts.append(painting.plain(vis(said_of(row["event"], row["event"]["ts"]), 200), "dim"))
     lines = painting.wrapped(said, console.width - INDENT, TEMPLATE_LINES, console)
     return lines + ([painting.line(painting.joined(facts), console.width - INDENT)] if facts else [])
 

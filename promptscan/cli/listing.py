@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -11,6 +10,7 @@ import click
 
 from promptscan.cli import painting
 from promptscan.cli.console import say
+from promptscan.cli.nesting import nested
 from promptscan.cli.output import OutputOptions, emit, output_options
 from promptscan.cli.root import configured
 from promptscan.cli.table import INDENT, Column, Role, has_colour
@@ -182,23 +182,6 @@ def families_command(
         headings=headings,
     )
     return 0
-
-
-def nested(templates: pa.Table) -> pa.Table:
-    """Put templates below the one they are a case of, their names indented; all else stays in its order."""
-    listed = templates.to_pylist()
-    names = {row["template_id"] for row in listed}
-    cases: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
-    for row in listed:
-        parent = row.get("parent_id")
-        cases[parent if parent in names else None].append(row)
-    ordered: list[dict[str, Any]] = []
-    waiting = [(row, 0) for row in reversed(cases[None])]
-    while waiting:
-        row, depth = waiting.pop()
-        ordered.append({**row, "template_id": "  " * (depth - 1) + "└ " * bool(depth) + row["template_id"]})
-        waiting += [(case, depth + 1) for case in reversed(cases[row["template_id"]])]
-    return templates.from_pylist(ordered, schema=templates.schema)
 
 
 def _slots(row: Mapping[str, Any], console: Console) -> list[Text]:

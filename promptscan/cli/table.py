@@ -70,7 +70,8 @@ class Column:
 
     def title(self) -> str:
         """Return the header, safe to show."""
-        return vis(self.header or self.name.removeprefix("n_").replace("_", " "), 40)
+        words = self.name.removeprefix("n_").replace("_", " ") if self.header is None else self.header
+        return vis(words, 40)
 
 
 def role_of(name: str, kind: pa.DataType) -> Role:

@@ -24,13 +24,13 @@ class Axis:
     last: date
 
     @classmethod
-    def of(cls, days: Iterable[Mapping[str, Any]]) -> Axis | None:
-        """Return the axis from the first to the last of some days, or the last `MAX_DAYS` of it; None without any day."""
+    def of(cls, days: Iterable[Mapping[str, Any]], most: int = MAX_DAYS) -> Axis | None:
+        """Return the axis from the first to the last of some days, or the last `most` of it; None without any day."""
         found = [one["day"] for one in days]
         if not found:
             return None
         last = max(found)
-        return cls(date.fromordinal(max(min(found).toordinal(), last.toordinal() - MAX_DAYS + 1)), last)
+        return cls(date.fromordinal(max(min(found).toordinal(), last.toordinal() - most + 1)), last)
 
     @property
     def n_days(self) -> int:
@@ -39,7 +39,7 @@ class Axis:
 
     def __str__(self) -> str:
         """Write it as a person reads it."""
-        return f"{self.first:%m-%d} to {self.last:%m-%d}"
+        return f"{self.first} to {self.last}"
 
 
 def trend(days: Sequence[Mapping[str, Any]], axis: Axis, width: int, *, bars: str = BARS) -> str:

@@ -1,10 +1,7 @@
 -- What a list says of families (table `wanted`) beyond their row: the template that most of their texts have, prompts per day,
--- what happened last, and which banks know how many of their clean texts.
+-- what happened last, and which banks know how many of their texts.
 WITH members AS (
   SELECT m.family_id, m.clean_id FROM base_members m SEMI JOIN wanted USING (family_id)
-),
-sizes AS (
-  SELECT family_id, count(*) AS n FROM members GROUP BY family_id
 ),
 largest AS (
   SELECT family_id, template_id, count(*) AS n
@@ -28,17 +25,12 @@ newest AS (
   FROM family_events SEMI JOIN wanted USING (family_id)
   GROUP BY family_id
 ),
-known AS (
-  SELECT family_id, bank, kind, count(DISTINCT clean_id) AS n
-  FROM members JOIN base_bank_hits USING (clean_id) JOIN base_banks USING (bank_digest)
-  GROUP BY family_id, bank, kind
-),
 marks AS (
   SELECT
-    k.family_id,
-    list({'bank': k.bank, 'kind': k.kind, 'n_known': k.n, 'share': k.n / s.n} ORDER BY k.kind, k.n DESC, k.bank) AS banks
-  FROM known k JOIN sizes s USING (family_id)
-  GROUP BY k.family_id
+    family_id,
+    list({'bank': bank, 'kind': kind, 'n_known': n_known, 'share': share} ORDER BY kind, n_known DESC, bank) AS banks
+  FROM family_banks SEMI JOIN wanted USING (family_id)
+  GROUP BY family_id
 )
 SELECT
   w.family_id, l.template_id, f.template, coalesce(d.days, []) AS days, e.event, coalesce(k.banks, []) AS banks

@@ -89,19 +89,30 @@ GROUP BY t.template_id, t.slot
 UNION ALL
 SELECT template_id, slot, type, n_values, entropy FROM base_frame_slots;
 
--- Shares of a family's clean texts that benign and bad banks know.
-CREATE VIEW base_family_marks AS
-WITH marks AS (
-  SELECT m.family_id, b.kind, count(DISTINCT h.clean_id) AS n
-  FROM base_bank_hits h JOIN base_banks b USING (bank_digest) JOIN base_members m USING (clean_id)
-  GROUP BY m.family_id, b.kind
-)
+-- How many texts of a family each bank knows, and how well.
+CREATE VIEW family_banks AS
 SELECT
-  k.family_id,
-  sum(k.n) FILTER (k.kind = 'benign') / any_value(s.n) AS benign_share,
-  sum(k.n) FILTER (k.kind = 'bad') / any_value(s.n) AS bad_share
-FROM marks k JOIN (SELECT family_id, count(*) AS n FROM base_members GROUP BY family_id) s USING (family_id)
-GROUP BY k.family_id;
+  m.family_id, b.bank, b.kind, count(DISTINCT c.text_id) AS n_known,
+  n_known / any_value(s.n_texts) AS share, max(h.score) AS best_score
+FROM base_bank_hits h
+JOIN base_banks b USING (bank_digest)
+JOIN base_members m USING (clean_id)
+JOIN base_text_cleans c USING (clean_id)
+LEFT JOIN base_family_stats s USING (family_id)
+GROUP BY m.family_id, b.bank, b.kind;
+
+-- Shares of a family's texts that any benign and any bad bank knows.
+CREATE VIEW base_family_marks AS
+SELECT
+  m.family_id,
+  count(DISTINCT c.text_id) FILTER (b.kind = 'benign') / any_value(s.n_texts) AS benign_share,
+  count(DISTINCT c.text_id) FILTER (b.kind = 'bad') / any_value(s.n_texts) AS bad_share
+FROM base_bank_hits h
+JOIN base_banks b USING (bank_digest)
+JOIN base_members m USING (clean_id)
+JOIN base_text_cleans c USING (clean_id)
+LEFT JOIN base_family_stats s USING (family_id)
+GROUP BY m.family_id;
 
 CREATE VIEW families AS
 SELECT
