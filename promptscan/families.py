@@ -109,7 +109,6 @@ def find_families(
         writer.remember(next_family=naming.next_number)
         changes = [*naming.events, *_quiet(con, naming, labels, weights)]
         events = _events(con, changes, run_id, now)
-        nodes_before = con.sql("FROM base_family_nodes ORDER BY node").to_arrow_table()
         writer.drop("families")
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
         meta = {"families": len(naming.names), "key": key, "clustered_n": clustered_n, "basis": basis}
@@ -147,8 +146,7 @@ def find_families(
                 },
             )
             _write(con, directory / "family_events.parquet", events)
-            tree = None if found.tree is None else family_nodes(found.tree, labels, naming.names)
-            _write(con, directory / "family_nodes.parquet", _columns(nodes_before if tree is None else tree))
+            _write(con, directory / "family_nodes.parquet", _nodes(con, found, labels, naming.names))
     born = sum(event.event == "born" for event in naming.events)
     return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole)
 
@@ -323,7 +321,14 @@ def _events(
     return merged
 
 
-def _columns(table: pa.Table) -> dict[str, pa.Array]:
+def _nodes(
+    con: duckdb.DuckDBPyConnection, found: Membership, labels: IntArray, names: Sequence[str]
+) -> dict[str, pa.Array]:
+    """Return the hierarchy of this clustering, or that of the last one of all texts."""
+    if found.tree is not None:
+        table = family_nodes(found.tree, labels, names)
+    else:
+        table = con.sql("FROM base_family_nodes ORDER BY node").to_arrow_table()
     return {name: table[name].combine_chunks() for name in table.column_names}
 
 

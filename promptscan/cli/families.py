@@ -150,4 +150,3 @@ def heading(cluster: Cluster, console: Console) -> Text:
         facts.append(f"apart at {cluster.distance:.2f} (cosine {1 - cluster.distance**2 / 2:.2f})")
     text = painting.plain(f"{'  ' * (cluster.level - 1)}{', '.join(facts)}: ", "bold")
     return painting.line(text + painting.plain(vis(cluster.label, 200), "italic"), console.width)
-

@@ -66,7 +66,7 @@ SHOWN: dict[str, list[Column]] = {
 
 def list_options(command: Callable[P, R]) -> Callable[..., R]:
     """Add the options of a list: `--since --new --sort -n --where` and those of the output."""
-    options = [
+    options: list[Callable[[Callable[..., R]], Callable[..., R]]] = [
         click.option("--since", metavar="WHEN", help="Only what was seen since a date, or an age such as 7d."),
         click.option("--new", is_flag=True, help="Only what is new (first seen --since then, or in the last build)."),
         click.option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first."),

@@ -27,7 +27,9 @@ EXAMPLES = 8
 
 _BLOCKS = ("text", "exemplar", "template")  # facts that are shown as paragraphs below the others
 _HIDDEN = frozenset({"clean_id", "differences"})
-_ELSEWHERE = frozenset({"capability", "percentile", "benign_share", "bad_share"})  # facts of a family with a section of their own
+_ELSEWHERE = frozenset(
+    {"capability", "percentile", "benign_share", "bad_share"}
+)  # facts of a family with a section of their own
 _TEMPLATE = Column("template", role=Role.TEXT, paint=lambda value, colour: painting.template(value, colour=colour))
 _SLOT = Column("type", paint=lambda value, colour: painting.plain(value, painting.slot_style(value) if colour else ""))
 _NESTED = [Column("template_id", "template"), Column("n_prompts", "sent"), Column("n_accounts", "by"), _TEMPLATE]
