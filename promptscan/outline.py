@@ -80,7 +80,7 @@ def outline(rows: Sequence[Mapping[str, Any]]) -> Outline:
             found.places[own], found.joined[own] = path, distance
         large = [child for child in parts if tree.families[child] >= FEWEST]
         for child in parts:
-            if child not in large:
+            if tree.families[child] < FEWEST:
                 _leave(found, tree, child, path, distance)
         waiting += [(child, path, len(large) > 1) for child in reversed(large)]
     return found
