@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from promptscan.assign import followed
 from promptscan.graph import Graph
+from promptscan.hierarchy import family_nodes
 from promptscan.labelling import MEMBERS, label_families
 from promptscan.membership import Membership, find_all, find_new
 from promptscan.registry import Event, FamilyEvent, Naming, fall_quiet, family_name, name_families
@@ -145,6 +146,7 @@ def find_families(
                 },
             )
             _write(con, directory / "family_events.parquet", events)
+            _write(con, directory / "family_nodes.parquet", _nodes(con, found, labels, naming.names))
     born = sum(event.event == "born" for event in naming.events)
     return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole)
 
@@ -317,6 +319,17 @@ def _events(
     }
     merged["ts"] = merged["ts"].cast(pa.timestamp("us"))
     return merged
+
+
+def _nodes(
+    con: duckdb.DuckDBPyConnection, found: Membership, labels: IntArray, names: Sequence[str]
+) -> dict[str, pa.Array]:
+    """Return the hierarchy of this clustering, or that of the last one of all texts."""
+    if found.tree is not None:
+        table = family_nodes(found.tree, labels, names)
+    else:
+        table = con.sql("FROM base_family_nodes ORDER BY node").to_arrow_table()
+    return {name: table[name].combine_chunks() for name in table.column_names}
 
 
 def _write(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, pa.Array]) -> None:

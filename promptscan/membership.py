@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from promptscan.assign import assign
 from promptscan.clustering import CAP, cluster_graph
 from promptscan.graph import Graph
+from promptscan.hierarchy import ClusterTree, read_tree
 from promptscan.rules import FamilyRules
 from promptscan.union import unite
 from promptscan.vectors import Float32, Int64
@@ -24,12 +25,14 @@ class Membership:
         probabilities: float64 (n,), 0..1, how near to the core of its family; 0 for noise.
         reach: float32 (n,), chord at which the text is joined to its cluster, and within which others follow it; 0 for none.
         with_template: bool (families,), whether a template is part of it.
+        tree: the clusters that they were selected from, where all texts were clustered at once.
     """
 
     labels: Int64
     probabilities: NDArray[np.float64]
     reach: Float32
     with_template: NDArray[np.bool_]
+    tree: ClusterTree | None = None
 
     @property
     def families(self) -> int:
@@ -122,4 +125,5 @@ def _found(
     probabilities = clustering.probabilities.astype(np.float64)
     probabilities[(templates >= 0) & (labels >= 0)] = 1.0  # the text itself says that it belongs
     probabilities[labels < 0] = 0.0
-    return Membership(labels, probabilities, np.where(labels >= 0, clustering.reach, np.float32(0)), with_template)
+    reach = np.where(labels >= 0, clustering.reach, np.float32(0))
+    return Membership(labels, probabilities, reach, with_template, read_tree(clustering) if fresh is None else None)

@@ -52,6 +52,29 @@ class FamilyEvent:
     n_shared: int = 0
 
 
+def event_words(event: str, other: str | None, n_before: int | None, n_texts: int | None, n_shared: int | None) -> str:
+    """Say an event with the sizes that speak for it; arguments as in `FamilyEvent`, sizes may be unknown."""
+    before, texts, shared = n_before or 0, n_texts or 0, n_shared or 0
+    match event:
+        case Event.BORN if texts:
+            return f"born with {_texts(texts)}"
+        case Event.GROWN if before and texts:
+            return f"grown from {before:,} to {_texts(texts)}"
+        case Event.SPLIT if other:
+            return f"split from {other}" + (f": {shared:,} of its {_texts(texts)}" if texts else "")
+        case Event.MERGED if other:
+            return f"merged into {other}" + (f": {shared:,} of its {_texts(before)}" if before else "")
+        case Event.DORMANT if before:
+            return f"dormant: its {_texts(before)} are no family any more"
+        case Event.RETURNED if texts:
+            return f"returned with {_texts(texts)}"
+    return str(event)
+
+
+def _texts(count: int) -> str:
+    return f"{count:,} text{'s' * (count != 1)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """Names of the new clusters, and the events that explain them.

@@ -13,6 +13,7 @@ import pyarrow as pa
 from promptscan.diffs import differences
 from promptscan.errors import UsageError
 from promptscan.normalise import clean
+from promptscan.outline import Cluster, Outline, outline
 from promptscan.sql import arrow, first, script
 
 if TYPE_CHECKING:
@@ -39,11 +40,28 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             "SELECT f.*, t.text AS exemplar FROM families f LEFT JOIN texts t ON t.text_id = f.exemplar_text_id WHERE f.family_id = $1",
         ),
         (
-            "accounts",
-            "Accounts, most prompts first",
+            "probes",
+            "What it probes",
             False,
-            "SELECT account_id, n_prompts, share, first_ts, last_ts FROM family_accounts WHERE family_id = $1 ORDER BY n_prompts DESC, account_id LIMIT 15",
+            (
+                "SELECT capability, percentile, rank < (SELECT rank FROM capabilities WHERE family_id = $1 AND capability = 'other') "
+                "AS convincing FROM capabilities WHERE family_id = $1 ORDER BY rank LIMIT 4"
+            ),
         ),
+        (
+            "banks",
+            "Known to banks",
+            False,
+            "SELECT bank, kind, n_known, share, best_score FROM family_banks WHERE family_id = $1 ORDER BY kind, n_known DESC, bank",
+        ),
+        ("events", "Lineage", False, script("family_lineage")),
+        (
+            "days",
+            "Prompts per day",
+            False,
+            "SELECT day, n_prompts, n_accounts FROM family_days WHERE family_id = $1 ORDER BY day",
+        ),
+        ("templates", "Templates, with those they are cases of", False, script("family_templates")),
         (
             "texts",
             "Texts, most prompts first",
@@ -51,10 +69,10 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             "SELECT t.text_id, t.n_prompts, t.n_accounts, m.probability, t.text FROM family_members m JOIN texts t USING (text_id) WHERE m.family_id = $1 ORDER BY t.n_prompts DESC NULLS LAST, m.probability DESC, t.text_id LIMIT 15",
         ),
         (
-            "days",
-            "Prompts per day",
+            "accounts",
+            "Accounts, most prompts first",
             False,
-            "SELECT day, n_prompts, n_accounts FROM family_days WHERE family_id = $1 ORDER BY day",
+            "SELECT account_id, n_prompts, share, first_ts, last_ts FROM family_accounts WHERE family_id = $1 ORDER BY n_prompts DESC, account_id LIMIT 15",
         ),
         (
             "entities",
@@ -62,12 +80,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, bool, str], ...]] = {  # kind -> (name
             False,
             "SELECT e.kind, e.value, count(DISTINCT e.account_id) AS n_accounts FROM entities e SEMI JOIN (FROM family_accounts WHERE family_id = $1) a USING (account_id) GROUP BY ALL HAVING n_accounts > 1 ORDER BY n_accounts DESC, e.kind, e.value LIMIT 15",
         ),
-        (
-            "events",
-            "Events",
-            False,
-            "SELECT ts, event, other_family_id, n_before, n_texts, n_shared FROM family_events WHERE family_id = $1 ORDER BY ts",
-        ),
+        ("related", "Related families", False, script("family_related")),
     ),
     "template": (
         ("template", "Template", True, "SELECT * FROM templates WHERE template_id = $1"),
@@ -229,12 +242,13 @@ OF_TEXT: tuple[tuple[str, str, bool, str], ...] = (  # likewise, by text id: wha
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows about one aspect of a thing; `single` ones have one row."""
+    """Rows about one aspect of the thing with the id `key`; `single` ones have one row."""
 
     name: str
     title: str
     single: bool
     rows: pa.Table
+    key: str
 
 
 def find(con: duckdb.DuckDBPyConnection, identifier: str) -> tuple[str, str]:
@@ -275,10 +289,49 @@ def sections(con: duckdb.DuckDBPyConnection, kind: str, key: str) -> list[Sectio
 
 
 def explained(con: duckdb.DuckDBPyConnection, view: str, rows: pa.Table) -> pa.Table:
-    """Add to listed templates their `slots` with the commonest values, and to listed duplicate groups their medoid's `text`."""
-    if view == "templates":
-        return _with_slots(con, rows)
-    return _with_medoids(con, rows) if view == "duplicates" else rows
+    """Add to listed rows what explains them.
+
+    Templates get their `slots` with the commonest values; duplicate groups their medoid's `text`; families their commonest
+    `template`, its `template_id`, prompts by `days`, the newest `event`, and the `banks` that know texts of them.
+    """
+    adding = {"templates": _with_slots, "duplicates": _with_medoids, "families": _with_facets}.get(view)
+    return rows if adding is None else adding(con, rows)
+
+
+def families_outline(con: duckdb.DuckDBPyConnection) -> Outline | None:
+    """Arrange a store's families under the clusters that hold several of them; None when it keeps no tree."""
+    rows = arrow(con, script("family_outline")).to_pylist()
+    return outline(rows) if rows else None
+
+
+def outlined(rows: pa.Table, arranged: Outline, depth: int) -> tuple[pa.Table, list[Cluster]]:
+    """Add to listed families the `cluster` they are shown in and the chord at which they are `joined_at`.
+
+    Args:
+        rows: families.
+        arranged: all families.
+        depth: levels of clusters to show, from the top.
+
+    Returns:
+        The rows, and the clusters that they are in, those above before those below.
+    """
+    names = rows["family_id"].to_pylist()
+    paths = [arranged.places.get(name, ())[:depth] for name in names]
+    shown = {node for path in paths for node in path}
+    clusters = pa.array([path[-1] if path else None for path in paths], pa.int64())
+    joined = pa.array([arranged.joined.get(name) for name in names], pa.float64())
+    placed = rows.append_column("cluster", clusters).append_column("joined_at", joined)
+    return placed, [cluster for node, cluster in arranged.clusters.items() if node in shown]
+
+
+def _with_facets(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    with _wanted(con, rows.select(["family_id"])):
+        facets = arrow(con, script("family_facets"))
+    place = {name: number for number, name in enumerate(facets["family_id"].to_pylist())}
+    ordered = facets.take(pa.array([place[name] for name in rows["family_id"].to_pylist()], pa.int64()))
+    for name in facets.column_names[1:]:
+        rows = rows.append_column(facets.schema.field(name), ordered[name])
+    return rows
 
 
 def _with_slots(con: duckdb.DuckDBPyConnection, rows: pa.Table, most: int = 5) -> pa.Table:
@@ -313,7 +366,7 @@ def _wanted(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[None]:
 
 
 def _asked(con: duckdb.DuckDBPyConnection, queries: Sequence[tuple[str, str, bool, str]], key: str) -> list[Section]:
-    return [Section(name, title, single, arrow(con, query, [key])) for name, title, single, query in queries]
+    return [Section(name, title, single, arrow(con, query, [key]), key) for name, title, single, query in queries]
 
 
 def _compared(section: Section, other: pa.ChunkedArray) -> Section:

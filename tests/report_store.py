@@ -18,8 +18,11 @@ CREATE TABLE accounts (account_id VARCHAR, n_prompts BIGINT, first_ts TIMESTAMP,
 CREATE TABLE templates (template_id VARCHAR, template VARCHAR, n_slots INT, n_texts BIGINT, n_prompts BIGINT,
     n_accounts BIGINT, compression DOUBLE);
 CREATE TABLE families (family_id VARCHAR, label VARCHAR, exemplar_text_id BIGINT, n_templates BIGINT, n_texts BIGINT,
-    n_prompts BIGINT, n_accounts BIGINT, first_ts TIMESTAMP, last_ts TIMESTAMP, capability VARCHAR, score DOUBLE);
-CREATE TABLE family_events (run_id VARCHAR, ts TIMESTAMP, family_id VARCHAR, event VARCHAR, other_family_id VARCHAR);
+    n_prompts BIGINT, n_accounts BIGINT, first_ts TIMESTAMP, last_ts TIMESTAMP, capability VARCHAR, score DOUBLE,
+    percentile DOUBLE);
+CREATE TABLE family_events (run_id VARCHAR, ts TIMESTAMP, family_id VARCHAR, event VARCHAR, other_family_id VARCHAR,
+    n_before BIGINT, n_texts BIGINT, n_shared BIGINT);
+CREATE TABLE family_banks (family_id VARCHAR, bank VARCHAR, kind VARCHAR, n_known BIGINT, share DOUBLE, best_score DOUBLE);
 CREATE TABLE family_accounts (family_id VARCHAR, account_id VARCHAR, n_prompts BIGINT, share DOUBLE, first_ts TIMESTAMP,
     last_ts TIMESTAMP);
 CREATE TABLE family_days (family_id VARCHAR, day DATE, n_prompts BIGINT, n_accounts BIGINT);
@@ -94,8 +97,15 @@ def filled() -> duckdb.DuckDBPyConnection:
         if template:
             con.execute("INSERT INTO templates VALUES (?, ?, 1, 5, 5, 3, .8)", [f"T-{number}", template])
         con.execute(
-            "INSERT INTO families SELECT ?, ?, ?, 1, 1, 0, 0, NULL, NULL, ?, ?",
-            [family, label, number, capability, None if label is None else 1 - number / 8],
+            "INSERT INTO families SELECT ?, ?, ?, 1, 1, 0, 0, NULL, NULL, ?, ?, ?",
+            [
+                family,
+                label,
+                number,
+                capability,
+                None if label is None else 1 - number / 8,
+                capability and 0.9978 - number / 100,
+            ],
         )
         for day in range(first, N_DAYS):
             for account in range(n_accounts):
@@ -123,9 +133,11 @@ def filled() -> duckdb.DuckDBPyConnection:
         UPDATE families SET n_prompts = c.n, n_accounts = c.a, first_ts = c.f, last_ts = c.l
             FROM (SELECT family_id, count(*) AS n, count(DISTINCT account_id) AS a, min(ts) AS f, max(ts) AS l
                   FROM sent GROUP BY 1) AS c WHERE c.family_id = families.family_id;
-        INSERT INTO family_events VALUES ('r2', '2026-01-14 03:00', 'F-0003', 'born', NULL),
-            ('r2', '2026-01-14 03:00', 'F-0001', 'grown', NULL), ('r1', '2026-01-07 03:00', 'F-0001', 'born', NULL),
-            ('r2', '2026-01-14 03:00', 'F-0009', 'merged', 'F-0002');
+        INSERT INTO family_events VALUES ('r2', '2026-01-14 03:00', 'F-0003', 'born', NULL, 0, 9, 0),
+            ('r2', '2026-01-14 03:00', 'F-0001', 'grown', NULL, 20, 31, 20), ('r1', '2026-01-07 03:00', 'F-0001', 'born', NULL, 0, 20, 0),
+            ('r2', '2026-01-14 03:00', 'F-0009', 'merged', 'F-0002', 14, 0, 12);
+        INSERT INTO family_banks VALUES ('F-0001', 'internal red team', 'bad', 12, .387, 1), ('F-0001', 'public prompts', 'benign', 1, .032, .9),
+            ('F-0002', 'public prompts', 'benign', 5, 1, 1);
         INSERT INTO quarantine VALUES ('logs/b.jsonl', '88', 'no text', '{"prompt": null}'), ('logs/a.jsonl', '7', 'no text', '{}'),
             ('logs/a.jsonl', '12', 'not UTF-8', '\\xff\\xfe');
         INSERT INTO campaign_accounts SELECT 'C-0001', 'acct_1' || lpad(i::VARCHAR, 3, '0'), .9 - i / 50,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
 from promptscan.cli import painting
+from promptscan.cli.console import say
+from promptscan.cli.nesting import nested
 from promptscan.cli.output import OutputOptions, emit, output_options
 from promptscan.cli.root import configured
 from promptscan.cli.table import INDENT, Column, Role, has_colour
@@ -18,21 +20,25 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from promptscan.api import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ROWS = 25
+"""Rows that a terminal shows unless told otherwise."""
+
+NO_TREE = (
+    "this store keeps no clusters above its families (it was built before they were kept); "
+    "`promptscan build --recluster` makes them"
+)
+
 
 def _template(written: str, colour: bool) -> Text:
     return painting.template(written, colour=colour, limit=400)
 
 
 SHOWN: dict[str, list[Column]] = {
-    "families": [
-        Column("family_id", "family"),
-        Column("score"),
-        Column("n_prompts", "sent"),
-        Column("n_accounts", "by"),
-        Column("reuse"),
-        Column("last_ts", "last seen"),
-        Column("label", role=Role.TEXT),
-    ],
     "templates": [
         Column("template_id", "template"),
         Column("n_prompts", "sent"),
@@ -58,36 +64,44 @@ SHOWN: dict[str, list[Column]] = {
 }
 
 
+def list_options(command: Callable[P, R]) -> Callable[..., R]:
+    """Add the options of a list: `--since --new --sort -n --where` and those of the output."""
+    options: list[Callable[[Callable[..., R]], Callable[..., R]]] = [
+        click.option("--since", metavar="WHEN", help="Only what was seen since a date, or an age such as 7d."),
+        click.option("--new", is_flag=True, help="Only what is new (first seen --since then, or in the last build)."),
+        click.option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first."),
+        click.option(
+            "-n",
+            "limit",
+            type=click.IntRange(min=1),
+            help=f"At most so many rows (a terminal shows {ROWS}; -n lifts that).",
+        ),
+        click.option("--where", metavar="EXPR", help="Only rows for which EXPR holds."),
+        output_options,
+    ]
+    decorated: Callable[..., R] = command
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
+
+
 def list_command(view: str, one: str, text: str) -> click.Command:
     """Make the command that lists a view, or shows one row of it with its evidence."""
 
     @click.command(view, help=text)
     @click.argument("identifier", required=False, metavar=f"[{one.upper()}]")
-    @click.option("--since", metavar="WHEN", help="Only what was seen since a date, or an age such as 7d.")
-    @click.option("--new", is_flag=True, help="Only what is new (first seen --since then, or in the last build).")
-    @click.option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first.")
-    @click.option(
-        "-n", "limit", type=click.IntRange(min=1), help="At most so many rows (a terminal shows 25; -n lifts that)."
-    )
-    @click.option("--where", metavar="EXPR", help="Only rows for which EXPR holds.")
-    @output_options
+    @list_options
     @click.pass_context
-    def command(
-        ctx: click.Context, /, identifier: str | None, limit: int | None, output: OutputOptions, **options: Any
-    ) -> int:
+    def command(ctx: click.Context, /, identifier: str | None, output: OutputOptions, **options: Any) -> int:
         from promptscan.api import Store
         from promptscan.cli.showing import show
-        from promptscan.views import explained
 
         settings = configured(ctx).settings
         with Store(settings.store, settings) as store:
             if identifier is not None:
                 show(store, f"{one}:{identifier}", output)
                 return 0
-            shown = limit if limit is not None or not output.is_table else 25
-            rows = store.list_rows(view, limit=shown, **options)
-            with store.connect() as con:
-                rows = explained(con, view, rows)
+            rows = _listed(store, view, output, **options)
         if output.is_table and view == "templates" and options["sort"] is None:
             rows = nested(rows)
         emit(
@@ -102,21 +116,72 @@ def list_command(view: str, one: str, text: str) -> click.Command:
     return command
 
 
-def nested(templates: pa.Table) -> pa.Table:
-    """Put templates below the one they are a case of, their names indented; all else stays in its order."""
-    listed = templates.to_pylist()
-    names = {row["template_id"] for row in listed}
-    cases: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
-    for row in listed:
-        parent = row.get("parent_id")
-        cases[parent if parent in names else None].append(row)
-    ordered: list[dict[str, Any]] = []
-    waiting = [(row, 0) for row in reversed(cases[None])]
-    while waiting:
-        row, depth = waiting.pop()
-        ordered.append({**row, "template_id": "  " * (depth - 1) + "└ " * bool(depth) + row["template_id"]})
-        waiting += [(case, depth + 1) for case in reversed(cases[row["template_id"]])]
-    return templates.from_pylist(ordered, schema=templates.schema)
+def _listed(store: Store, view: str, output: OutputOptions, *, limit: int | None, **options: Any) -> pa.Table:
+    """Return the rows to output, with what explains them."""
+    from promptscan.views import explained
+
+    shown = limit if limit is not None or not output.is_table else ROWS
+    rows = store.list_rows(view, limit=shown, **options)
+    with store.connect() as con:
+        return explained(con, view, rows)
+
+
+@click.command("families")
+@click.argument("identifier", required=False, metavar="[FAMILY]")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    metavar="LEVELS",
+    help="Put families below the looser clusters that hold several of them, so many levels from the top.",
+)
+@list_options
+@click.pass_context
+def families_command(
+    ctx: click.Context, /, identifier: str | None, depth: int | None, output: OutputOptions, **options: Any
+) -> int:
+    """List families of prompts, highest score first, or show one.
+
+    A terminal shows what each probes with the share of ordinary texts that are less like it, and prompts per day; below it
+    the template that most of its texts have (else its label), the banks that know some of it, and what happened last. A wider
+    terminal shows more; --json and --csv have everything.
+
+    With --depth a line above families says how many lie in one cluster, how many texts that holds, and at which distance
+    its parts come apart (cosine in brackets); `joined at` is the distance at which a family meets another one. Within a
+    cluster those that part together are one level deeper.
+    """
+    from promptscan.api import Store
+    from promptscan.cli import families
+    from promptscan.cli.showing import show
+    from promptscan.views import families_outline, outlined
+
+    settings = configured(ctx).settings
+    with Store(settings.store, settings) as store:
+        if identifier is not None:
+            show(store, f"family:{identifier}", output)
+            return 0
+        rows = _listed(store, "families", output, **options)
+        document: dict[str, Any] = {}
+        headings = None
+        if depth is not None:
+            with store.connect() as con:
+                arranged = families_outline(con)
+            if arranged is None and len(rows):
+                say(NO_TREE)
+            if arranged is not None:
+                rows, clusters = outlined(rows, arranged, depth)
+                document["clusters"] = [asdict(cluster) for cluster in clusters]
+    document = {"families": rows.to_pylist(), **document}
+    if output.is_table and "clusters" in document:
+        rows, headings = families.indented(rows, clusters)
+    emit(
+        rows,
+        output,
+        columns=lambda console: families.columns(rows, console),
+        document=document,
+        notes=families.notes,
+        headings=headings,
+    )
+    return 0
 
 
 def _slots(row: Mapping[str, Any], console: Console) -> list[Text]:
@@ -127,7 +192,6 @@ def _slots(row: Mapping[str, Any], console: Console) -> list[Text]:
 
 
 _make: Callable[[str, str, str], click.Command] = list_command
-families_command = _make("families", "family", "List families of prompts, highest score first, or show one.")
 templates_command = _make("templates", "template", "List templates with typed slots, most accounts first, or show one.")
 duplicates_command = _make(
     "duplicates", "duplicate", "List groups of near-duplicates, most accounts first, or show one."

@@ -114,9 +114,10 @@ def emit(
     options: OutputOptions,
     *,
     title: str | None = None,
-    columns: Sequence[Column] | None = None,
+    columns: Sequence[Column] | Callable[[Console], Sequence[Column]] | None = None,
     document: object = None,
     notes: Notes | None = None,
+    headings: Notes | None = None,
 ) -> None:
     """Output a result.
 
@@ -124,9 +125,11 @@ def emit(
         table: The rows; a reader is streamed.
         options: From `output_options`.
         title: Line above a terminal table.
-        columns: What a terminal table shows, in this order; all columns by default. Other formats always hold all.
+        columns: What a terminal table shows, in this order, or what chooses it for a console; all columns by default. Other
+            formats always hold all.
         document: What `--json` writes instead of `{"rows": [...]}`: anything made of mappings, sequences and values.
         notes: Draws the lines below a row of a terminal table.
+        headings: Draws the lines above it.
 
     Raises:
         UsageError: Binary output to a terminal.
@@ -144,7 +147,11 @@ def emit(
         raise UsageError("--arrow writes binary data; send it to a file (-o FILE.arrow) or a pipe, not to a terminal")
     with _until_closed(stdout):
         if options.form is Format.TABLE:
-            stdout.write(_drawn(lambda console: draw(reader, columns, title, console, notes)))
+
+            def paint(console: Console) -> None:
+                draw(reader, columns(console) if callable(columns) else columns, title, console, notes, headings)
+
+            stdout.write(_drawn(paint))
         else:
             _write(reader, stdout, options.form, document)
 

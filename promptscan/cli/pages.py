@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from promptscan.cli import painting
+from promptscan.cli.family import DRAWN
 from promptscan.cli.table import INDENT, Column, Role, draw, has_colour
 from promptscan.templates import read_template
 from promptscan.vis import vis
@@ -26,6 +27,9 @@ EXAMPLES = 8
 
 _BLOCKS = ("text", "exemplar", "template")  # facts that are shown as paragraphs below the others
 _HIDDEN = frozenset({"clean_id", "differences"})
+_ELSEWHERE = frozenset(
+    {"capability", "percentile", "benign_share", "bad_share"}
+)  # facts of a family with a section of their own
 _TEMPLATE = Column("template", role=Role.TEXT, paint=lambda value, colour: painting.template(value, colour=colour))
 _SLOT = Column("type", paint=lambda value, colour: painting.plain(value, painting.slot_style(value) if colour else ""))
 _NESTED = [Column("template_id", "template"), Column("n_prompts", "sent"), Column("n_accounts", "by"), _TEMPLATE]
@@ -61,6 +65,9 @@ def page(console: Console, kind: str, found: Sequence[Section]) -> None:
         if section.single:
             _facts(console, section, _spans(known) if section is found[0] else [])
             continue
+        if kind == "family" and section.name in DRAWN:
+            DRAWN[section.name](section, console)
+            continue
         notes = {
             ("template", "slots"): _top_values,
             ("template", "texts"): _filled(known),
@@ -82,7 +89,7 @@ def _facts(console: Console, section: Section, spans: Sequence[tuple[int, int, s
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in row.items():
-        if value is not None and name not in _HIDDEN and name not in _BLOCKS:
+        if value is not None and name not in _HIDDEN | _ELSEWHERE and name not in _BLOCKS:
             table.add_row(Text(vis(name.removeprefix("n_").replace("_", " "), 40)), Text(_plain(name, value)))
     console.print(table)
     colour = has_colour(console)

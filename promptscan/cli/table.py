@@ -70,7 +70,8 @@ class Column:
 
     def title(self) -> str:
         """Return the header, safe to show."""
-        return vis(self.header or self.name.removeprefix("n_").replace("_", " "), 40)
+        words = self.name.removeprefix("n_").replace("_", " ") if self.header is None else self.header
+        return vis(words, 40)
 
 
 def role_of(name: str, kind: pa.DataType) -> Role:
@@ -124,8 +125,12 @@ def draw(
     title: str | None,
     console: Console,
     notes: Notes | None = None,
+    headings: Notes | None = None,
 ) -> None:
-    """Print a whole table on `console`, as wide as the console is; `notes` draws the lines below a row."""
+    """Print a whole table on `console`, as wide as the console is.
+
+    `notes` draws the lines below a row; `headings` those above it, which start at the table's left edge.
+    """
     from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text
@@ -136,10 +141,12 @@ def draw(
     heads = [column.title() for column in chosen]
     body: list[list[Text]] = []
     below: list[RenderableType] = []
+    above: list[RenderableType] = []
     for row in rows(reader):
         body.append(_line(row, chosen, roles, colour=has_colour(console)))
         drawn = notes(row, console) if notes is not None else ()
         below.append(Group(*(Padding(one, (0, 0, 0, INDENT)) for one in drawn)))
+        above.append(Group(*(headings(row, console) if headings is not None else ())))
     if title is not None:
         console.print(Text(vis(title), style="bold"))
     if not body:
@@ -147,13 +154,15 @@ def draw(
         return
     widths = fit([_natural(index, heads, body) for index in range(len(chosen))], roles, console.width)
     if widths is None:
-        for number, (line, note) in enumerate(zip(body, below, strict=True), 1):
-            console.print(_block(number, heads, line), note)
-    elif notes is None:
+        for number, (head, line, note) in enumerate(zip(above, body, below, strict=True), 1):
+            console.print(head, _block(number, heads, line), note)
+    elif notes is None and headings is None:
         console.print(_grid(heads, body, roles, widths))
     else:
-        for number, (line, note) in enumerate(zip(body, below, strict=True)):
-            console.print(_grid(None if number else heads, [line], roles, widths), note)
+        for number, (head, line, note) in enumerate(zip(above, body, below, strict=True)):
+            if not number:
+                console.print(_grid(heads, [], roles, widths))
+            console.print(head, _grid(None, [line], roles, widths), note)
 
 
 def has_colour(console: Console) -> bool:

@@ -14,9 +14,11 @@ from promptscan.errors import StoreError
 from promptscan.report.document import (
     SCORE_NOTE,
     Alert,
+    BankMark,
     Build,
     Campaign,
     CampaignAccount,
+    Change,
     Day,
     Event,
     Family,
@@ -32,7 +34,7 @@ from promptscan.sql import script
 MAX_EXEMPLAR = 4_000
 """Characters of an exemplar or template that a report holds."""
 PER_FAMILY = 8
-"""Accounts shown with a family or a campaign."""
+"""Accounts shown with a family or a campaign, and events of a family."""
 MAX_EVENTS = 40
 MAX_REASONS = 30
 MAX_MEASURES = 40
@@ -101,12 +103,16 @@ def _families(con: duckdb.DuckDBPyConnection, ranked: Sequence[Row], events: Seq
     ids = [row["family_id"] for row in ranked]
     accounts = _grouped(_query(con, "report_family_accounts", families=ids, per_family=PER_FAMILY), "family_id")
     days = _grouped(_query(con, "report_family_days", families=ids), "family_id")
+    lineage = _grouped(_query(con, "report_family_events", families=ids, per_family=PER_FAMILY), "family_id")
+    banks = _grouped(_query(con, "report_family_banks", families=ids), "family_id")
     for rank, row in enumerate(ranked, 1):
         family_id = row["family_id"]
         yield Family(
             rank=rank,
             **row,
             events=tuple(sorted({event.event for event in events if event.family_id == family_id})),
+            lineage=tuple(Change(**one) for one in lineage.get(family_id, ())),
+            banks=tuple(BankMark(**one) for one in banks.get(family_id, ())),
             accounts=tuple(FamilyAccount(**one) for one in accounts.get(family_id, ())),
             days=tuple(Day(**one) for one in days.get(family_id, ())),
         )

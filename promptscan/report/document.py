@@ -74,7 +74,11 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a family; the counts are the family's present ones."""
+    """Something that happened to a family.
+
+    Prompts and accounts are the family's present ones. Texts are those at the time of the event: before it, after it, and in
+    common with the other family or with its former self.
+    """
 
     ts: datetime | None
     event: str
@@ -83,6 +87,31 @@ class Event:
     other_family_id: str | None
     n_prompts: int | None
     n_accounts: int | None
+    n_before: int | None
+    n_texts: int | None
+    n_shared: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened to a known family; texts as in `Event`."""
+
+    ts: datetime | None
+    event: str
+    other_family_id: str | None
+    n_before: int | None
+    n_texts: int | None
+    n_shared: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BankMark:
+    """A bank that knows texts of a family: how many, and their share of its texts, 0..1."""
+
+    bank: str
+    kind: str
+    n_known: int
+    share: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +137,17 @@ class FamilyAccount:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One ranked family with its evidence; `exemplar` may be cut, `exemplar_chars` is its whole length."""
+    """One ranked family with its evidence.
+
+    `exemplar` may be cut, `exemplar_chars` is its whole length. `percentile` is the share of the store's ordinary texts that are
+    less like the capability. `events` are kinds that happened in the period, `lineage` the last things ever.
+    """
 
     rank: int
     family_id: str
     label: str | None
     capability: str | None
+    percentile: float | None
     score: float | None
     n_templates: int
     n_texts: int
@@ -126,6 +160,8 @@ class Family:
     exemplar_chars: int | None
     template: str | None
     events: tuple[str, ...]
+    lineage: tuple[Change, ...]
+    banks: tuple[BankMark, ...]
     accounts: tuple[FamilyAccount, ...]
     days: tuple[Day, ...]
 

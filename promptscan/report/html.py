@@ -16,7 +16,8 @@ from math import isfinite
 import jinja2
 from markupsafe import Markup
 
-from promptscan.report.document import Event, Family, ReportDocument
+from promptscan.registry import event_words
+from promptscan.report.document import Change, Event, Family, ReportDocument
 from promptscan.report.sparkline import Axis, sparkline
 from promptscan.vis import vis
 
@@ -76,7 +77,9 @@ def _environment() -> jinja2.Environment:
         decimal=_decimal,
         pairs=_pairs,
         percent=_percent,
+        percentile=_percentile,
         plural=_plural,
+        said=_said,
         when=lambda moment: NULL if moment is None else f"{moment:%Y-%m-%d %H:%M}",
     )
     return environment
@@ -111,6 +114,16 @@ def _percent(value: float | None) -> str:
     if 0 < value < 0.001:
         return "<0.1%"
     return f"{value:.1%}" if value < 0.9995 or value >= 1 else "99.9%"
+
+
+def _percentile(value: float | None) -> str:
+    """Write a percentile in whole percents, of which none is 100; nothing for none."""
+    return "" if value is None or not isfinite(value) else f"{min(int(100 * value), 99)} %"
+
+
+def _said(event: Event | Change) -> str:
+    """Say an event with its sizes."""
+    return event_words(event.event, event.other_family_id, event.n_before, event.n_texts, event.n_shared)
 
 
 def _pairs(evidence: object) -> list[tuple[str, str]]:

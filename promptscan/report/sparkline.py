@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from markupsafe import Markup
 
@@ -36,7 +36,7 @@ class Axis:
         if not days:
             return None
         last = max(days)
-        return cls(max(min(days), last - timedelta(days=MAX_DAYS - 1)), last)
+        return cls(date.fromordinal(max(min(days).toordinal(), last.toordinal() - MAX_DAYS + 1)), last)
 
 
 @dataclass(frozen=True, slots=True)

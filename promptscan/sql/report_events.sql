@@ -1,5 +1,7 @@
 -- What happened to families since $since, newest first, with the family as it is now.
-SELECT e.ts, e.event, e.family_id, f.label, e.other_family_id, f.n_prompts, f.n_accounts
+SELECT
+    e.ts, e.event, e.family_id, f.label, e.other_family_id, f.n_prompts, f.n_accounts,
+    e.n_before, e.n_texts, e.n_shared
 FROM family_events AS e
 LEFT JOIN families AS f USING (family_id)
 WHERE $since::TIMESTAMP IS NULL OR e.ts >= $since::TIMESTAMP

@@ -1,7 +1,7 @@
 -- The $top families by score, each with the head of its exemplar, its commonest template and how evenly accounts share it.
 WITH ranked AS (
     SELECT
-        family_id, label, capability, CASE WHEN isfinite(score) THEN score END AS finite_score, exemplar_text_id,
+        family_id, label, capability, percentile, CASE WHEN isfinite(score) THEN score END AS finite_score, exemplar_text_id,
         n_templates, n_texts, n_prompts, n_accounts, first_ts, last_ts
     FROM families
     ORDER BY finite_score DESC NULLS LAST, n_accounts DESC, n_prompts DESC, family_id
@@ -21,7 +21,7 @@ evenness AS (
     GROUP BY family_id
 )
 SELECT
-    ranked.family_id, label, capability, finite_score AS score, ranked.n_templates, ranked.n_texts, ranked.n_prompts,
+    ranked.family_id, label, capability, percentile, finite_score AS score, ranked.n_templates, ranked.n_texts, ranked.n_prompts,
     ranked.n_accounts, effective_accounts, ranked.first_ts, ranked.last_ts,
     "left"(exemplars.text, $max_chars) AS exemplar, length(exemplars.text) AS exemplar_chars,
     "left"(templates.template, $max_chars) AS template

@@ -89,19 +89,62 @@ GROUP BY t.template_id, t.slot
 UNION ALL
 SELECT template_id, slot, type, n_values, entropy FROM base_frame_slots;
 
+-- How many texts of a family each bank knows, and how well.
+CREATE VIEW family_banks AS
+SELECT
+  m.family_id, b.bank, b.kind, count(DISTINCT c.text_id) AS n_known,
+  n_known / any_value(s.n_texts) AS share, max(h.score) AS best_score
+FROM base_bank_hits h
+JOIN base_banks b USING (bank_digest)
+JOIN base_members m USING (clean_id)
+JOIN base_text_cleans c USING (clean_id)
+LEFT JOIN base_family_stats s USING (family_id)
+GROUP BY m.family_id, b.bank, b.kind;
+
+-- Shares of a family's texts that any benign and any bad bank knows.
+CREATE VIEW base_family_marks AS
+SELECT
+  m.family_id,
+  count(DISTINCT c.text_id) FILTER (b.kind = 'benign') / any_value(s.n_texts) AS benign_share,
+  count(DISTINCT c.text_id) FILTER (b.kind = 'bad') / any_value(s.n_texts) AS bad_share
+FROM base_bank_hits h
+JOIN base_banks b USING (bank_digest)
+JOIN base_members m USING (clean_id)
+JOIN base_text_cleans c USING (clean_id)
+LEFT JOIN base_family_stats s USING (family_id)
+GROUP BY m.family_id;
+
 CREATE VIEW families AS
 SELECT
   f.family_id, f.label, f.exemplar_text_id,
   s.n_templates, s.n_texts, s.n_prompts, s.n_accounts, s.first_ts, s.last_ts,
   c.capability, s.score, f.reuse, f.frame, s.effective_accounts, f.kind,
-  CASE WHEN c.capability <> 'other' THEN c.percentile END AS percentile
+  CASE WHEN c.capability <> 'other' THEN c.percentile END AS percentile,
+  coalesce(k.benign_share, 0) AS benign_share, coalesce(k.bad_share, 0) AS bad_share
 FROM base_family_names f
 LEFT JOIN base_family_stats s USING (family_id)
+LEFT JOIN base_family_marks k USING (family_id)
 LEFT JOIN (FROM base_capabilities WHERE rank = 1) c USING (family_id);
 
 CREATE VIEW family_members AS
 SELECT m.family_id, c.text_id, m.probability
 FROM base_members m JOIN base_text_cleans c USING (clean_id);
+
+-- The clusters of the last clustering of all texts, and every family on the one where it stands. Families that came later, and
+-- all that stand nowhere, hang on the root. A store that was built before trees were kept has no rows.
+CREATE VIEW family_tree AS
+WITH kept AS (
+  SELECT n.node, n.parent, n.birth, n.size, f.family_id
+  FROM base_family_nodes n LEFT JOIN base_family_names f USING (family_id)
+  WHERE n.birth IS NOT NULL OR f.family_id IS NOT NULL
+)
+FROM kept
+UNION ALL
+SELECT
+  (SELECT max(node) FROM base_family_nodes) + row_number() OVER (ORDER BY l.family_id[3:]::BIGINT) AS node,
+  NULL AS parent, NULL AS birth, l.size, l.family_id
+FROM (SELECT family_id, count(*) AS size FROM base_members ANTI JOIN kept USING (family_id) GROUP BY family_id) l
+WHERE EXISTS (FROM base_family_nodes);
 
 CREATE VIEW family_events AS FROM base_family_events;
 

@@ -89,6 +89,10 @@ TABLES: dict[str, Table] = {
         },
     ),
     "members": Table("families", {"clean_id": "BIGINT", "family_id": "VARCHAR", "probability": "DOUBLE"}),
+    "family_nodes": Table(
+        "families",
+        {"node": "BIGINT", "parent": "BIGINT", "birth": "DOUBLE", "size": "BIGINT", "family_id": "VARCHAR"},
+    ),
     "family_events": Table(
         "families",
         {
