@@ -59,6 +59,8 @@ def join_templates(fixed: Sequence[tuple[str, ...]], parents: Int64, tied: Int64
         For each template the lowest index in its probe. int64 (n,).
     """
     n = len(skeletons)
+    if not n:
+        return np.zeros(0, np.int64)
     bits = np.array([fixed_bits(parts) for parts in fixed])
     child = np.flatnonzero(parents >= 0)
     child = child[bits[parents[child]] >= FRAME * bits[child]]
