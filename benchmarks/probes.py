@@ -2,8 +2,8 @@
 
     python -m benchmarks.probes --data DIR [--work DIR] [--seeds 3]
 
-DIR holds sim/log.parquet, sim/accounts.parquet and sim/truth.parquet; the simulated logs are those of `promptscan demo`. Every log
-is scanned once; then its families are found again from the stored graph, templates and skeletons with some of them left out.
+DIR holds sim/log.parquet, sim/accounts.parquet, sim/truth.parquet, and the published sets of `PUBLISHED`; the simulated logs are
+those of `promptscan demo`. Every log is scanned once; then its families are found again from the stored graph, templates and skeletons with some of them left out.
 Clean texts are counted once, whatever the number of prompts that say them.
 """
 
@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import machine
+from benchmarks.labelled import HUMAN
 from promptscan.api import scan
 from promptscan.assign import followed
 from promptscan.build.calibrating import thresholds
@@ -33,6 +35,10 @@ from promptscan.store import Generation
 from promptscan.union import unite
 from promptscan.vectors import Vectors
 
+PUBLISHED = {"t0_templates": "task", "flan_cot": "task", "distill_pipelines": '"group"', "purplellama_cyber": "part"}
+"""Sets of published templates, and the column of what they are templates for."""
+
+EACH, SINGLES = 40, 4_000  # texts of a published template; texts of humans among them
 SMALLEST = 5  # texts of a family, as in the settings
 
 Int64 = NDArray[np.int64]
@@ -99,8 +105,35 @@ def main() -> None:
     real = options.data / "sim"
     scan(real / "log.parquet", store=options.work / "probes-real", accounts=real / "accounts.parquet")
     result["logs"]["real texts"] = compare(options.work / "probes-real", real / "truth.parquet")
+    for column in ("template", "task"):
+        log, truth = publish(options.data, options.work, column)
+        scan(log, store=options.work / "probes-published")
+        result["logs"][f"published, by {column}"] = compare(options.work / "probes-published", truth)
     machine.store("probes", result)
     print(table(result))
+
+
+def publish(data: Path, work: Path, column: str) -> tuple[Path, Path]:
+    """Write a log of published templates among texts of humans, and its truth by template or task."""
+    parts = [
+        f"SELECT id, text, '{name}' AS campaign_id, family AS template, {task} AS task FROM '{data}/{name}.parquet' "
+        f"QUALIFY row_number() OVER (PARTITION BY family ORDER BY hash(id)) <= {EACH}"
+        for name, task in PUBLISHED.items()
+    ]
+    parts += [f"SELECT id, text, NULL, NULL, NULL FROM '{data}/{name}.parquet'" for name in HUMAN]
+    log, truth = work / "probes-published-log.parquet", work / f"probes-published-{column}.parquet"
+    with duckdb.connect() as con:
+        con.execute(
+            f"CREATE TABLE rows AS FROM ({' UNION ALL BY NAME '.join(parts[: len(PUBLISHED)])}) UNION ALL "
+            f"FROM ({' UNION ALL '.join(parts[len(PUBLISHED) :])} ORDER BY hash(id) LIMIT {SINGLES})"
+        )
+        con.execute(f"COPY (SELECT id AS prompt_id, text, 'a' AS account_id FROM rows ORDER BY hash(id)) TO '{log}'")
+        own = f"campaign_id, campaign_id || ':' || {column} AS family_id"
+        con.execute(
+            f"COPY (SELECT id AS prompt_id, {own}, CASE WHEN campaign_id IS NULL THEN 'background' ELSE 'campaign' END AS label "
+            f"FROM rows ORDER BY id) TO '{truth}'"
+        )
+    return log, truth
 
 
 def compare(store: Path, truth: Path) -> dict[str, Any]:
