@@ -25,7 +25,6 @@ from benchmarks import machine
 from benchmarks.labelled import HUMAN
 from promptscan.api import scan
 from promptscan.assign import followed
-from promptscan.build.calibrating import thresholds
 from promptscan.build.graph import load_graph
 from promptscan.build.joining import Evidence, read_evidence
 from promptscan.clustering import cluster_graph
@@ -146,7 +145,7 @@ def read(store: Path, truth: Path) -> Scanned:
     """Read what families are made of."""
     generation = Generation.current(store)
     with generation.connect() as con:
-        graph, evidence = load_graph(generation), read_evidence(con, thresholds(generation).edit)
+        graph, evidence = load_graph(generation), read_evidence(con)
         (segment,) = generation.manifest.of_kind("probes")
         vectors = Vectors([np.load(generation.verified(segment.file("skeletons.npy")))])
         place = {name: index for index, name in enumerate(evidence.names)}
@@ -173,23 +172,21 @@ def read(store: Path, truth: Path) -> Scanned:
 def variants(scanned: Scanned) -> Iterator[tuple[str, Int64, float]]:
     """Yield names, family labels and the seconds it took to join templates."""
     evidence = scanned.evidence
-    none, parents = np.full(len(scanned.clusters), -1, np.int64), evidence.parents
-    alone, untied, unsaid = np.full_like(parents, -1), evidence.tied[:0], np.zeros_like(scanned.skeletons)
-    own = np.arange(len(evidence.names))
+    none, alone = np.full(len(scanned.clusters), -1, np.int64), np.full_like(evidence.parents, -1)
+    own, unsaid = np.arange(len(evidence.names)), np.zeros_like(scanned.skeletons)
     yield "vectors only", unite(scanned.clusters, none, SMALLEST)[0], 0.0
     yield "templates only", unite(none, units(scanned, own), SMALLEST)[0], 0.0
-    yield "both", unite(scanned.clusters, units(scanned, own), SMALLEST)[0], 0.0
+    yield "templates, vectors", unite(scanned.clusters, units(scanned, own), SMALLEST)[0], 0.0
     for name, pieces in {
-        "both + frames": (parents, untied, unsaid),
-        "both + edits": (alone, evidence.tied, unsaid),
-        "both + wordings": (alone, untied, scanned.skeletons),
-        "both + all three": (parents, evidence.tied, scanned.skeletons),
+        "templates, vectors, frames": (evidence.parents, unsaid),
+        "templates, vectors, wordings": (alone, scanned.skeletons),
+        "all": (evidence.parents, scanned.skeletons),
     }.items():
         begin = time.perf_counter()
         probes = join_templates(evidence.fixed, *pieces)
         seconds = time.perf_counter() - begin
         yield name, unite(scanned.clusters, units(scanned, probes), SMALLEST)[0], seconds
-    yield "templates + all three, no vectors", unite(none, units(scanned, probes), SMALLEST)[0], seconds
+    yield "all but vectors", unite(none, units(scanned, probes), SMALLEST)[0], seconds
 
 
 def units(scanned: Scanned, probes: Int64) -> Int64:

@@ -1,4 +1,4 @@
-"""Probes: templates that ask for the same thing, one a case of the other, an edit of it, or said in other words.
+"""Probes: templates that ask for the same thing, one a case of the other or said in other words.
 
 Wordings are told by their skeletons, the vectors of the templates' fixed text. A cosine alone does not say it: prompts of one
 language, or about code, are all alike. So what all skeletons have in common is taken off, and two of them meet where they are
@@ -46,13 +46,12 @@ def skeleton_text(fixed: Sequence[str]) -> str:
     return " ".join(" ".join(fixed).split())
 
 
-def join_templates(fixed: Sequence[tuple[str, ...]], parents: Int64, tied: Int64, skeletons: Float32) -> Int64:
+def join_templates(fixed: Sequence[tuple[str, ...]], parents: Int64, skeletons: Float32) -> Int64:
     """Find the probe of each template.
 
     Args:
         fixed: fixed parts of n templates, and after them of the frames that were made of them.
         parents: of each, the index of the one it is a case of, -1 for none. int64 (n + s,).
-        tied: pairs of templates that are edits of each other, by their texts. int64 (p, 2).
         skeletons: vectors of the templates' fixed text, unit norm or zero. float32 (n, d).
 
     Returns:
@@ -64,7 +63,8 @@ def join_templates(fixed: Sequence[tuple[str, ...]], parents: Int64, tied: Int64
     bits = np.array([fixed_bits(parts) for parts in fixed])
     child = np.flatnonzero(parents >= 0)
     child = child[bits[parents[child]] >= FRAME * bits[child]]
-    framed = _joined(len(fixed), np.concatenate([np.stack([child, parents[child]], axis=1), tied]))
+    links = coo_array((np.ones(len(child), np.int8), (child, parents[child])), shape=(len(fixed), len(fixed)))
+    framed: NDArray[np.int32] = connected_components(links, directed=False)[1]
     frames = np.unique(framed[:n], return_inverse=True)[1].astype(np.int64)
     said = (bits[:n] >= BITS) & skeletons.any(axis=1)
     sums = np.zeros((int(frames.max(initial=-1)) + 1, skeletons.shape[1]))
@@ -132,10 +132,3 @@ def _apart(skeletons: Float32) -> tuple[Int64, Int64, Compare]:
 def _cosines(vectors: Float32, a: Int64, b: Int64) -> Float32:
     cosines: Float32 = np.einsum("ij,ij->i", vectors[a], vectors[b])
     return cosines
-
-
-def _joined(n: int, pairs: Int64) -> NDArray[np.int32]:
-    """Return the component of each of n things that pairs connect. int32 (n,)."""
-    links = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    components: NDArray[np.int32] = connected_components(links, directed=False)[1]
-    return components

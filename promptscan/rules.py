@@ -12,7 +12,7 @@ from promptscan.seedbanks import SeedBank, banks_digest
 from promptscan.store import Manifest
 
 INPUTS = ("graph", "prompts", "cleans", "templates", "probes")
-PROBE_INPUTS = ("templates", "nesting", "edges")
+PROBE_INPUTS = ("templates", "nesting")
 EDGE_INPUTS = ("cleans", "fingerprints", "graph")
 CAPABILITY_INPUTS = ("cleans", "vectors", "templates")
 

@@ -136,42 +136,29 @@ def parents_of(*parents: int) -> Int64:
     return np.array(parents, np.int64)
 
 
-def joined(fixed: list[tuple[str, ...]], parents: Int64, tied: list[tuple[int, int]] | None = None) -> list[int]:
-    n = sum(parent != -2 for parent in parents.tolist())
-    pairs = np.array(tied or [], np.int64).reshape(-1, 2)
-    return join_templates(fixed, np.maximum(parents, -1), pairs, np.zeros((n, 8), np.float32)).tolist()
-
-
 def test_cases_of_a_frame_are_one_probe():
     frame = (LONG, ".")
     skeletons = np.zeros((3, 8), np.float32)
-    none = np.zeros((0, 2), np.int64)
-    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), none, skeletons).tolist() == [0, 0, 2]
+    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), skeletons).tolist() == [0, 0, 2]
 
 
 def test_a_frame_that_says_little_of_its_cases_joins_none():
     frame = ("Follow the house ", ".")
     skeletons = np.zeros((3, 8), np.float32)
-    none = np.zeros((0, 2), np.int64)
-    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), none, skeletons).tolist() == [0, 1, 2]
-
-
-def test_templates_whose_texts_are_edits_of_each_other_are_one_probe():
-    assert joined(FIXED, parents_of(-1, -1, -1), [(1, 2)]) == [0, 1, 1]
+    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), skeletons).tolist() == [0, 1, 2]
 
 
 def test_no_templates_have_no_probes():
-    none = np.zeros((0, 2), np.int64)
-    assert join_templates([], none[:, 0], none, np.zeros((0, 0), np.float32)).tolist() == []
+    assert join_templates([], parents_of(), np.zeros((0, 0), np.float32)).tolist() == []
 
 
 def test_wordings_are_told_by_skeletons_that_say_enough(embedded: Float32):
     texts = [*SAME, *ALSO_SAME, *OTHERS]
     fixed = [(text[:60], text[60:]) for text in texts]
-    none, alone = np.zeros((0, 2), np.int64), np.full(len(texts), -1, np.int64)
-    assert groups(join_templates(fixed, alone, none, embedded)) == {frozenset({0, 1}), frozenset({2, 3})}
+    alone = np.full(len(texts), -1, np.int64)
+    assert groups(join_templates(fixed, alone, embedded)) == {frozenset({0, 1}), frozenset({2, 3})}
     short = [("Mend ", ""), *fixed[1:]]
-    assert groups(join_templates(short, alone, none, embedded)) == {frozenset({2, 3})}
+    assert groups(join_templates(short, alone, embedded)) == {frozenset({2, 3})}
 
 
 def test_a_skeleton_is_the_fixed_text():

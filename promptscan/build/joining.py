@@ -10,7 +10,6 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from promptscan.build.calibrating import thresholds
 from promptscan.build.embedding import store_encoder
 from promptscan.build.grouped import save_rows
 from promptscan.embed import embed_texts
@@ -19,10 +18,6 @@ from promptscan.rules import probe_key
 from promptscan.store import Writer
 from promptscan.templates import read_template
 from promptscan.vectors import Float16, Int64, Vectors
-from promptscan.verify import Relation
-
-EDITED = 0.5
-"""Share of a template's texts that must be edits of texts of another one for both to be of one probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +37,11 @@ class Evidence:
         names: ids of the n templates, by number.
         fixed: fixed parts of each, and after them of the s frames that were made of them.
         parents: of each of these the index of the one it is a case of, -1 for none. int64 (n + s,).
-        tied: pairs of templates of which one's texts are mostly edits of the other's. int64 (p, 2).
     """
 
     names: list[str]
     fixed: list[tuple[str, ...]]
     parents: Int64
-    tied: Int64
 
 
 def join_probes(writer: Writer, device: str | None) -> ProbesReport:
@@ -60,12 +53,12 @@ def join_probes(writer: Writer, device: str | None) -> ProbesReport:
     """
     key = probe_key(writer.manifest)
     with writer.connect() as con:
-        known = read_evidence(con, thresholds(writer).edit)
+        known = read_evidence(con)
         names = known.names
         texts = [skeleton_text(parts) for parts in known.fixed[: len(names)]]
         digests, vectors, embedded = _skeletons(writer, texts, device)
         skeletons = Vectors([vectors]).range(0, len(vectors))
-        probes = join_templates(known.fixed, known.parents, known.tied, skeletons)
+        probes = join_templates(known.fixed, known.parents, skeletons)
         writer.drop("probes")
         encoder = writer.manifest.encoder
         meta = {"key": key, "encoder": encoder.digest if encoder else ""}
@@ -77,8 +70,8 @@ def join_probes(writer: Writer, device: str | None) -> ProbesReport:
     return ProbesReport(len(names), len(np.unique(probes)), embedded)
 
 
-def read_evidence(con: duckdb.DuckDBPyConnection, edit: float) -> Evidence:
-    """Read what speaks for templates being of one probe; `edit` is the score from which on a pair of texts is an edit."""
+def read_evidence(con: duckdb.DuckDBPyConnection) -> Evidence:
+    """Read what the templates say and which are cases of which."""
     rows = con.execute(
         "SELECT template_id, template FROM base_template_forms ORDER BY template_id[3:]::BIGINT"
     ).fetchall()
@@ -86,7 +79,10 @@ def read_evidence(con: duckdb.DuckDBPyConnection, edit: float) -> Evidence:
     names = [name for name, _ in rows]
     place = {name: index for index, (name, _) in enumerate([*rows, *frames])}
     fixed = [read_template(written)[0] for _, written in [*rows, *frames]]
-    return Evidence(names, fixed, _parents(con, place), _tied(con, place, edit))
+    parents = np.full(len(place), -1, np.int64)
+    for child, parent in con.execute("SELECT template_id, parent_id FROM base_template_parents").fetchall():
+        parents[place[child]] = place[parent]
+    return Evidence(names, fixed, parents)
 
 
 def _skeletons(writer: Writer, texts: Sequence[str], device: str | None) -> tuple[NDArray[np.uint64], Float16, int]:
@@ -109,24 +105,3 @@ def _skeletons(writer: Writer, texts: Sequence[str], device: str | None) -> tupl
 
 def _digest(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
-def _parents(con: duckdb.DuckDBPyConnection, place: dict[str, int]) -> Int64:
-    parents = np.full(len(place), -1, np.int64)
-    for child, parent in con.execute("SELECT template_id, parent_id FROM base_template_parents").fetchall():
-        parents[place[child]] = place[parent]
-    return parents
-
-
-def _tied(con: duckdb.DuckDBPyConnection, place: dict[str, int], edit: float) -> Int64:
-    rows = con.execute(
-        "WITH edits AS (SELECT clean_a, clean_b FROM base_edges WHERE kind <= $kind AND score >= $edit), "
-        "sides AS (FROM edits UNION ALL SELECT clean_b, clean_a FROM edits), "
-        "sized AS (SELECT template_id, count(*) AS n_texts FROM base_template_members GROUP BY template_id) "
-        "SELECT a.template_id, b.template_id FROM sides "
-        "JOIN base_template_members a ON a.clean_id = clean_a JOIN base_template_members b ON b.clean_id = clean_b "
-        "JOIN sized s ON s.template_id = a.template_id WHERE a.template_id <> b.template_id "
-        "GROUP BY ALL HAVING count(DISTINCT a.clean_id) >= $share * any_value(s.n_texts) ORDER BY ALL",
-        {"kind": int(Relation.EDIT), "edit": edit, "share": EDITED},
-    ).fetchall()
-    return np.array([(place[a], place[b]) for a, b in rows], np.int64).reshape(-1, 2)
