@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import banks, capabilities, duplicates_table, families, fingerprints, pipeline, templates
+from benchmarks import banks, capabilities, duplicates_table, families, fingerprints, pipeline, probes, templates
 from benchmarks.evasion import report as evasion
 from benchmarks.peers import report as peers
 
@@ -71,6 +71,9 @@ SECTIONS: dict[str, Section] = {
         "Families against planted campaigns (real texts on simulated accounts)",
         "python -m benchmarks.families --data DIR",
         families.table,
+    ),
+    "probes": Section(
+        "What each kind of evidence adds to families", "python -m benchmarks.probes --data DIR", probes.table
     ),
     "duplicates": Section(
         "Related pairs and groups of duplicates against labels",

@@ -19,7 +19,7 @@ from promptscan.assign import followed
 from promptscan.graph import Graph
 from promptscan.hierarchy import family_nodes
 from promptscan.labelling import MEMBERS, label_families
-from promptscan.membership import Membership, find_all, find_new
+from promptscan.membership import Groupings, Membership, find_all, find_new
 from promptscan.registry import Event, FamilyEvent, Naming, fall_quiet, family_name, name_families
 from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
@@ -29,6 +29,7 @@ from promptscan.vectors import Vectors
 
 EXEMPLARS = 64  # members of a family its exemplar is chosen from
 SAMPLE = 24  # members compared with the exemplar to measure template reuse
+PROBE_MEMBERS = "base_template_members LEFT JOIN base_template_probes USING (template_id)"
 DOUBLED = 2  # times the texts that were clustered together last
 
 IntArray = NDArray[np.int64]
@@ -84,16 +85,17 @@ def find_families(
         ).fetchnumpy()
         former = _former(writer, con, graph.n)
         templates = _numbered(con, "template_id", "base_template_members", graph.n)
+        probes = _numbered(con, "coalesce(probe_id, template_id)", PROBE_MEMBERS, graph.n)
         duplicates = _numbered(con, "duplicate_id", "base_duplicate_members", graph.n)
-        units = _units(templates, duplicates)
+        groups = Groupings(_units(templates, duplicates), duplicates, _units(probes, duplicates))
         basis = _basis(writer, rules)
         before = writer.manifest.of_kind("families")
         clustered_n = int(before[0].meta.get("clustered_n", 0)) if before and not recluster else 0
         whole = not clustered_n or before[0].meta["basis"] != basis or graph.n >= DOUBLED * clustered_n
         if whole:
-            found, clustered_n = find_all(graph, units, rules), graph.n
+            found, clustered_n = find_all(graph, groups.probes, rules), graph.n
         else:
-            found = find_new(graph, former.membership, units, duplicates, rules, first_new=former.n)
+            found = find_new(graph, former.membership, groups, rules, first_new=former.n)
         labels, probability = found.labels, found.probabilities
         copies = _copies(labels, weights, rules.min_copies)
         labels[copies] = found.families + np.arange(len(copies))
@@ -158,7 +160,7 @@ def _basis(writer: Writer, rules: FamilyRules) -> str:
 
 
 def _units(templates: IntArray, duplicates: IntArray) -> IntArray:
-    """Number what holds texts together whatever their vectors: templates, and duplicate groups that are of none."""
+    """Number what holds texts together whatever their vectors: templates (or probes), and duplicate groups that are of none."""
     units = np.where(templates >= 0, templates, followed(duplicates, templates))
     alone = (units < 0) & (duplicates >= 0)
     units[alone] = int(templates.max(initial=-1)) + 1 + duplicates[alone]

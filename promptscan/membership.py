@@ -40,27 +40,39 @@ class Membership:
         return len(self.with_template)
 
 
-def find_all(graph: Graph, templates: Int64, rules: FamilyRules) -> Membership:
-    """Cluster the whole graph and unite clusters with templates.
+@dataclass(frozen=True, slots=True)
+class Groupings:
+    """What texts have in common: a number for each text, int64 (n,), equal within a group, -1 for none.
+
+    Attributes:
+        units: texts of one template, or of one duplicate group without any.
+        duplicates: copies and light edits of each other.
+        probes: likewise units, where templates that ask for the same thing are one.
+    """
+
+    units: Int64
+    duplicates: Int64
+    probes: Int64
+
+
+def find_all(graph: Graph, probes: Int64, rules: FamilyRules) -> Membership:
+    """Cluster the whole graph and unite clusters with probes.
 
     Args:
         graph: nearest neighbours of the clean texts.
-        templates: int64 (n,), template of each text, -1 for none.
+        probes: int64 (n,), what holds texts together whatever their vectors, -1 for none; see `Groupings`.
         rules: what makes a family.
     """
-    return _found(graph, templates, rules)
+    return _found(graph, probes, rules)
 
 
-def find_new(
-    graph: Graph, known: Membership, templates: Int64, duplicates: Int64, rules: FamilyRules, *, first_new: int
-) -> Membership:
+def find_new(graph: Graph, known: Membership, groups: Groupings, rules: FamilyRules, *, first_new: int) -> Membership:
     """Assign new texts to known families and cluster the rest; known members stay where they are.
 
     Args:
         graph: nearest neighbours of all clean texts.
         known: as it was, with the new texts as noise.
-        templates: int64 (n,), template of each text, -1 for none.
-        duplicates: int64 (n,), likewise its duplicate group.
+        groups: of all clean texts; a text goes with its unit first, then with its duplicates, then with its probe.
         rules: what makes a family.
         first_new: first new row; the cost follows the new rows and the noise that they lead to.
 
@@ -71,18 +83,18 @@ def find_new(
         graph,
         known.labels,
         known.reach,
-        (templates, duplicates),
+        (groups.units, groups.duplicates, groups.probes),
         first_new=first_new,
         min_samples=rules.min_samples,
         cap=CAP,
     )
     waiting = assigned.waiting
-    templated = np.flatnonzero((assigned.labels < 0) & (templates >= 0))
+    templated = np.flatnonzero((assigned.labels < 0) & (groups.probes >= 0))
     waiting = np.union1d(waiting, templated).astype(np.int64)  # texts of new templates, whatever leads to them
     rows = np.union1d(waiting, _around(graph, waiting)).astype(np.int64)
     core = graph.distances[rows, min(rules.min_samples, graph.k, max(graph.n - 1, 1)) - 1]
     fresh = assigned.labels[rows] < 0
-    own = _renumbered(np.where(fresh, templates[rows], -1))
+    own = _renumbered(np.where(fresh, groups.probes[rows], -1))
     found = _found(graph.among(rows), own, rules, core, fresh)
     labels, reach = assigned.labels, assigned.reach
     probabilities = np.maximum(known.probabilities, assigned.probabilities)
@@ -90,7 +102,7 @@ def find_new(
     labels[rest] = np.where(new >= 0, new + known.families, -1)
     reach[rest], probabilities[rest] = found.reach[fresh], found.probabilities[fresh]
     with_template = known.with_template.copy()
-    with_template[np.unique(labels[(templates >= 0) & (labels >= 0) & (labels < known.families)])] = True
+    with_template[np.unique(labels[(groups.units >= 0) & (labels >= 0) & (labels < known.families)])] = True
     return Membership(labels, probabilities, reach, np.concatenate([with_template, found.with_template]))
 
 
@@ -108,12 +120,12 @@ def _renumbered(numbers: Int64) -> Int64:
 
 def _found(
     graph: Graph,
-    templates: Int64,
+    probes: Int64,
     rules: FamilyRules,
     core: Float32 | None = None,
     fresh: NDArray[np.bool_] | None = None,
 ) -> Membership:
-    """Cluster a graph and unite with templates; clusters that are not mostly `fresh` are others' and left out."""
+    """Cluster a graph and unite with probes; clusters that are not mostly `fresh` are others' and left out."""
     clustering = cluster_graph(graph, min_cluster_size=rules.min_family_size, min_samples=rules.min_samples, core=core)
     clusters = clustering.labels.astype(np.int64)
     if fresh is not None:
@@ -121,9 +133,9 @@ def _found(
         own = np.bincount(clusters[(clusters >= 0) & fresh], minlength=len(sizes))
         clusters = np.where(fresh & (clusters >= 0) & np.append(own > sizes / 2, False)[clusters], clusters, -1)
         clusters = _renumbered(clusters)
-    labels, with_template = unite(clusters, templates, rules.min_family_size)
+    labels, with_template = unite(clusters, probes, rules.min_family_size)
     probabilities = clustering.probabilities.astype(np.float64)
-    probabilities[(templates >= 0) & (labels >= 0)] = 1.0  # the text itself says that it belongs
+    probabilities[(probes >= 0) & (labels >= 0)] = 1.0  # the text itself says that it belongs
     probabilities[labels < 0] = 0.0
     reach = np.where(labels >= 0, clustering.reach, np.float32(0))
     return Membership(labels, probabilities, reach, with_template, read_tree(clustering) if fresh is None else None)

@@ -138,7 +138,7 @@ def _common_frames(templates: Sequence[Template], blank: str, level: float) -> l
         members = order[start:stop]
         frame = find_template([texts[i] for i in members], int(np.searchsorted(members, medoid)))
         parts = () if frame is None else _opened(frame.fixed, blank)
-        if frame is not None and _bits(parts) >= FRAME_BITS:
+        if frame is not None and fixed_bits(parts) >= FRAME_BITS:
             slots = _slots(parts, [templates[i] for i in members], blank)
             if slots:
                 made.append(Template(parts, slots, frame.compression, frame.support))
@@ -205,7 +205,7 @@ def _pruned(every: list[Template], parents: list[int], n: int) -> Hierarchy:
         above = parents[made]
         if above < 0:
             continue
-        saved = (children[made] - 1) * (_bits(every[made].fixed) - _bits(every[above].fixed))
+        saved = (children[made] - 1) * (fixed_bits(every[made].fixed) - fixed_bits(every[above].fixed))
         if saved < FRAME_BITS + _SLOT_BITS * len(every[made].slots):
             parents = [above if parent == made else parent for parent in parents]
             children[above] += children[made] - 1
@@ -218,7 +218,7 @@ def _pruned(every: list[Template], parents: list[int], n: int) -> Hierarchy:
     )
 
 
-def _bits(fixed: tuple[str, ...]) -> float:
+def fixed_bits(fixed: tuple[str, ...]) -> float:
     """Return the bits of the words of fixed parts in unseen text."""
     return sum(prior_bits(word) for part in fixed for word in TOKEN.findall(part))
 

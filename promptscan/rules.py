@@ -11,7 +11,8 @@ from promptscan.banks import bank_digest
 from promptscan.seedbanks import SeedBank, banks_digest
 from promptscan.store import Manifest
 
-INPUTS = ("graph", "prompts", "cleans", "templates")
+INPUTS = ("graph", "prompts", "cleans", "templates", "probes")
+PROBE_INPUTS = ("templates", "nesting")
 EDGE_INPUTS = ("cleans", "fingerprints", "graph")
 CAPABILITY_INPUTS = ("cleans", "vectors", "templates")
 
@@ -41,6 +42,13 @@ def template_key(manifest: Manifest, rate: float) -> str:
     """Digest what duplicates and templates are made from; `rate` is the false-positive rate of their thresholds."""
     names = [segment.name for segment in manifest.of_kind("edges")]
     return hashlib.sha256(json.dumps(["templates", names, rate]).encode()).hexdigest()
+
+
+def probe_key(manifest: Manifest) -> str:
+    """Digest what probes are made from."""
+    names = [segment.name for segment in manifest.segments if segment.kind in PROBE_INPUTS]
+    encoder = manifest.encoder.digest if manifest.encoder else ""
+    return hashlib.sha256(json.dumps(["probes 1", names, encoder]).encode()).hexdigest()
 
 
 def capability_key(manifest: Manifest, banks: Sequence[SeedBank]) -> str:

@@ -20,7 +20,7 @@ def unite(clusters: Int64, templates: Int64, smallest: int) -> tuple[Int64, NDAr
 
     Args:
         clusters: int64 (n,), density cluster of each text, -1 for noise.
-        templates: int64 (n,), template of each text, -1 for none.
+        templates: int64 (n,), template of each text, or what its template asks for, -1 for none.
         smallest: texts that make a family; smaller unions are noise.
 
     Returns:

@@ -10,7 +10,7 @@ from promptscan.assign import assign
 from promptscan.cells import update_cells
 from promptscan.clustering import CAP
 from promptscan.graph import Graph
-from promptscan.membership import Membership, find_all, find_new
+from promptscan.membership import Groupings, Membership, find_all, find_new
 from promptscan.neighbours import extend_graph
 from promptscan.rules import FamilyRules
 from promptscan.vectors import unit
@@ -47,14 +47,17 @@ def known(rows: NDArray[np.float32], n: int) -> Membership:
     )
 
 
-def extended(old: NDArray[np.float32], new: NDArray[np.float32], templates: Int64 | None = None) -> Membership:
+def extended(
+    old: NDArray[np.float32], new: NDArray[np.float32], templates: Int64 | None = None, probes: Int64 | None = None
+) -> Membership:
     rows = np.concatenate([old, new])
     n = len(rows)
+    templates = nothing(n) if templates is None else templates
+    groups = Groupings(templates, nothing(n), templates if probes is None else probes)
     return find_new(
         graph_of(rows),
         known(old, n),
-        nothing(n) if templates is None else templates,
-        nothing(n),
+        groups,
         RULES,
         first_new=len(old),
     )

@@ -140,6 +140,7 @@ def build(
             run.note("neighbours", extend(writer, progress=progress))
     _compare(writer, run, progress)
     _templates(writer, settings, run, progress)
+    _probes(writer, settings, run)
     _families(writer, settings, run, recluster=recluster)
     _capabilities(writer, settings, run)
     from promptscan.accounts import join_accounts
@@ -235,6 +236,18 @@ def _templates(writer: Writer, settings: Settings, run: Run, progress: Progress)
     with run.stage("templates"):
         run.note("templates", find_templates(writer, thresholds, progress=progress))
         nest_templates(writer)
+
+
+def _probes(writer: Writer, settings: Settings, run: Run) -> None:
+    from promptscan.rules import probe_key
+
+    current = writer.manifest.of_kind("probes")
+    if not writer.manifest.of_kind("nesting") or (current and current[0].meta["key"] == probe_key(writer.manifest)):
+        return
+    from promptscan.build.joining import join_probes
+
+    with run.stage("probes"):
+        run.note("probes", join_probes(writer, settings.torch_device))
 
 
 def _families(writer: Writer, settings: Settings, run: Run, *, recluster: bool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from promptscan.config import DEFAULT_ENCODER
 from promptscan.embed import embed_texts
 from promptscan.encoders import Encoder, load_encoder
 from promptscan.sql import arrow, literal, one
@@ -44,6 +45,19 @@ def embed(writer: Writer, encoder_name: str, device: str | None, *, progress: Pr
             stop = min(first + PART, n_cleans)
             chunks += _embed_part(writer, con, encoder, first, stop, (done, n_cleans), progress)
     return EmbedReport(n_cleans - done, chunks)
+
+
+def store_encoder(writer: Writer, device: str | None) -> Encoder:
+    """Load the encoder of the draft's vectors.
+
+    Raises:
+        StoreError: it is no longer the one that they were made with.
+        PromptscanError: it can't be loaded.
+    """
+    encoder = load_encoder(writer.manifest.encoder.name if writer.manifest.encoder else DEFAULT_ENCODER, device=device)
+    identity = encoder.identity
+    writer.use_encoder(EncoderRef(identity.name, identity.digest, identity.dim))
+    return encoder
 
 
 def _embed_part(

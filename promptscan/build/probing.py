@@ -10,14 +10,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.build.embedding import store_encoder
 from promptscan.capabilities import CONVINCING, Judge, make_judge
-from promptscan.encoders import Encoder, load_encoder
+from promptscan.encoders import Encoder
 from promptscan.normalise import clean
+from promptscan.probes import skeleton_text
 from promptscan.rows import text_vectors
 from promptscan.rules import capability_key
 from promptscan.seedbanks import OTHER, SeedBank
 from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
-from promptscan.store import EncoderRef, Writer
+from promptscan.store import Writer
 from promptscan.templates import read_template
 
 MEMBERS = 16  # texts of a family that are judged, its exemplar among them
@@ -54,7 +56,7 @@ def find_capabilities(writer: Writer, banks: Sequence[SeedBank], device: str | N
         return CapabilitiesReport(**known.meta)
     meta: dict[str, int] = {}
     with writer.connect() as con:
-        encoder = _encoder(writer, device)
+        encoder = store_encoder(writer, device)
         judge = store_judge(writer, con, encoder, banks)
         families, scores = _family_scores(writer, con, encoder, judge)
         order, share = judge.ranking(scores)
@@ -82,14 +84,6 @@ def store_judge(writer: Writer, con: duckdb.DuckDBPyConnection, encoder: Encoder
     con.unregister("wanted")
     seeds = [encoder.encode(clean(pa.array(bank.texts, pa.large_string()))[0].to_pylist()) for bank in banks]
     return make_judge(banks, seeds, text_vectors(writer).take(drawn), texts["clean"].to_pylist())
-
-
-def _encoder(writer: Writer, device: str | None) -> Encoder:
-    """Load the encoder of the store's vectors."""
-    name = writer.manifest.encoder.name if writer.manifest.encoder else "static"
-    encoder = load_encoder(name, device=device)
-    writer.use_encoder(EncoderRef(encoder.identity.name, encoder.identity.digest, encoder.identity.dim))
-    return encoder
 
 
 def _family_scores(
@@ -131,7 +125,7 @@ def _templates(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
         "WHERE 2 * n >= n_texts "
         "QUALIFY row_number() OVER (PARTITION BY family_id ORDER BY n DESC, template_id[3:]::BIGINT) = 1"
     ).fetchall()
-    return {family: " ".join(" ".join(read_template(written)[0]).split()) for family, written in rows}
+    return {family: skeleton_text(read_template(written)[0]) for family, written in rows}
 
 
 def _table(

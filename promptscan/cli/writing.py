@@ -196,6 +196,7 @@ def say_build(report: BuildReport) -> None:
         "compare": "{pairs:,} pairs compared, {worded:,} share wording",
         "calibrate": "edits from {edit:.2f}, frames from {template:.2f}, rewordings from cosine {reword:.2f} ({pairs:,} background pairs)",
         "templates": "{templates:,} new templates, {templated:,} texts in templates, {groups:,} new duplicate groups",
+        "probes": "{templates:,} templates ask for {probes:,} things",
         "families": "{families:,} families ({born:,} new), {clustered:,} texts in them, {noise:,} in none",
         "accounts": "{accounts:,} accounts, {pairs:,} family-account pairs",
     }

@@ -66,6 +66,7 @@ TABLES: dict[str, Table] = {
     "template_members": Table("templates", {"clean_id": "BIGINT", "template_id": "VARCHAR"}),
     "template_parents": Table("nesting", {"template_id": "VARCHAR", "parent_id": "VARCHAR"}),
     "template_ancestors": Table("nesting", {"template_id": "VARCHAR", "ancestor_id": "VARCHAR"}),
+    "template_probes": Table("probes", {"template_id": "VARCHAR", "probe_id": "VARCHAR"}),
     "frame_forms": Table(
         "nesting", {"template_id": "VARCHAR", "template": "VARCHAR", "n_slots": "INTEGER", "compression": "DOUBLE"}
     ),
