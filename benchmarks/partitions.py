@@ -14,15 +14,6 @@ def singled(labels: Int64) -> Int64:
     return np.where(labels < 0, labels.max(initial=-1) + 1 + np.arange(len(labels)), labels).astype(np.int64)
 
 
-def numbered(names: object) -> Int64:
-    """Number names from 0 in their order; None is -1. int64 (n,)."""
-    values = np.asarray(names, dtype=object)
-    known = np.array([value is not None for value in values], bool)
-    labels = np.full(len(values), -1, np.int64)
-    labels[known] = np.unique(values[known].astype(str), return_inverse=True)[1]
-    return labels
-
-
 def ari(one: Int64, other: Int64) -> float:
     """Return the adjusted Rand index; 1 for equal groupings, about 0 for unrelated ones.
 

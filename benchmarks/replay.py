@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks import machine
-from benchmarks.partitions import Int64, ari, changed_pairs, numbered, singled
+from benchmarks.partitions import Int64, ari, changed_pairs, singled
 from promptscan.api import Store, scan, writing
 from promptscan.build import Run, build
 from promptscan.config import Configured
@@ -167,8 +167,11 @@ def moved_ids(before: Int64, after: Int64) -> int:
 def table(results: dict[str, Any]) -> str:
     """Draw every log as a row, then what the periods took."""
     lines = [
-        "| log | prompts | texts | scans | families by period / at once | ARI (target ≥ 0.95) | ARI of texts in a family in both "
-        "| ids moved (target 0) | after `--recluster`: ARI / ids moved / pairs changed |",
+        (
+            "| log | prompts | texts | scans | families by period / at once | ARI (target ≥ 0.95) "
+            "| ARI of texts in a family in both | ids moved (target 0) "
+            "| after `--recluster`: ARI / ids moved / pairs changed |"
+        ),
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, own in sorted(results.items()):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import banks, capabilities, duplicates_table, families, pipeline, templates
+from benchmarks import banks, capabilities, duplicates_table, families, pipeline, replay, templates
+from benchmarks.family_peers import report as family_peers
 
 WIDE = 12  # columns beyond which a table is turned on its side
 
@@ -68,6 +69,12 @@ SECTIONS: dict[str, Section] = {
         "Families against planted campaigns (real texts on simulated accounts)",
         "python -m benchmarks.families --data DIR",
         families.table,
+    ),
+    "family_peers": Section("Families beside peers", "make family-peers DATA=DIR", family_peers.table),
+    "replay": Section(
+        "A log period by period beside all at once",
+        "python -m benchmarks.replay LOG.parquet [--step-days N]",
+        replay.table,
     ),
     "duplicates": Section(
         "Related pairs and groups of duplicates against labels",

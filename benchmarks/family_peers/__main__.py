@@ -95,7 +95,7 @@ def main() -> None:
     """Run what is asked for and was not run before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=3000)
+    parser.add_argument("--size", type=int, default=2000)
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS), metavar="NAME")
     parser.add_argument("--python", type=Path, default=PYTHON, help="Python of the peers' environment")
     parser.add_argument("--work", type=Path, default=Path("benchmarks/work/family-peers-run"))

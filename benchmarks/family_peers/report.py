@@ -17,7 +17,13 @@ def table(results: dict[str, Any]) -> str:
     names = [name for name in CONTESTANTS if any(name in own for own in sets.values())]
     lines = ["ARI / V-measure / noise share of labelled texts (/ share of the human background in a family):", ""]
     lines += _grid(gold, names, _agreement)
-    lines += ["", _ahead(gold, names), "", "Seconds / peak RSS in GiB (promptscan: of the whole scan, embedding included):", ""]
+    lines += [
+        "",
+        _ahead(gold, names),
+        "",
+        "Seconds / peak RSS in GiB (promptscan: of the whole scan, embedding included):",
+        "",
+    ]
     lines += _grid(sets, names, _cost)
     if "intents" in sets:
         lines += ["", f"Intents, which are no families: share of the texts in one ({', '.join(INTENTS)}):", ""]
@@ -42,7 +48,9 @@ def _grid(sets: dict[str, Any], names: list[str], cell: Any) -> list[str]:
     ]
     for task, own in sets.items():
         known = next((one for one in own.values() if "texts" in one), {"texts": 0, "labels": 0})
-        cells = [cell(own[name]) if "ari" in own.get(name, {}) else own.get(name, {}).get("failed", "") for name in names]
+        cells = [
+            cell(own[name]) if "ari" in own.get(name, {}) else own.get(name, {}).get("failed", "") for name in names
+        ]
         lines.append(f"| {task} | {known['texts']:,} | {known['labels']} | " + " | ".join(cells) + " |")
     return lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def sample(data: Path, names: tuple[str, ...], size: int, *, background: int = 0
         rows = con.execute(f'SELECT text, family FROM "{name}" WHERE family IS NOT NULL ORDER BY 1, 2').fetchall()
         chosen = [rows[i] for i in rng.permutation(len(rows))[:size]]
         label = dict(zip(cleaned([text for text, _ in chosen]), [str(family) for _, family in chosen], strict=True))
-        many = {family for family in set(label.values()) if list(label.values()).count(family) >= SMALLEST}
+        many = {family for family, count in Counter(label.values()).items() if count >= SMALLEST}
         found |= {text: (f"{name}: {family}", number) for text, family in label.items() if text and family in many}
     union = " UNION ALL ".join(f'SELECT text FROM "{name}"' for name in BACKGROUND)
     human = sorted(set(cleaned([row[0] for row in con.execute(union).fetchall()])) - set(found) - {""})
