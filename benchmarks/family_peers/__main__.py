@@ -1,6 +1,6 @@
 """Run every contestant on every task, store, print.
 
-    python -m benchmarks.family_peers --data DIR [--only NAME ...] [--fresh] [--limit SECONDS] [--python PATH]
+    python -m benchmarks.family_peers --data DIR [--only NAME ...] [--tasks TASK ...] [--fresh] [--limit SECONDS] [--python PATH]
     make family-peers DATA=DIR
 
 Each contestant runs in a process of its own, promptscan in this Python and the peers in that of --python. promptscan gets a log
@@ -97,6 +97,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--size", type=int, default=2000)
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS), metavar="NAME")
+    parser.add_argument(
+        "--tasks", nargs="+", metavar="TASK", help="some tasks only, by their names in the results, or churn"
+    )
     parser.add_argument("--python", type=Path, default=PYTHON, help="Python of the peers' environment")
     parser.add_argument("--work", type=Path, default=Path("benchmarks/work/family-peers-run"))
     parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a contestant is stopped")
@@ -113,13 +116,15 @@ def main() -> None:
 
     for task, texts in tasks(options.data, options.size).items():
         for name in options.only:
-            fill("sets", task, name, lambda t=texts, n=name: judged(arena, n, t))
-    texts = sample(options.data, (CHURN_SET,), options.size, background=options.size)
-    for name in options.only:
-        if name in CHURNED:
-            fill("churn", "another run", name, lambda n=name: churn(arena, n, texts))
-    if "promptscan" in options.only:
-        fill("churn", "added to the store", "promptscan", lambda: churn(arena, "promptscan", texts, added=True))
+            if options.tasks is None or task in options.tasks:
+                fill("sets", task, name, lambda t=texts, n=name: judged(arena, n, t))
+    if options.tasks is None or "churn" in options.tasks:
+        texts = sample(options.data, (CHURN_SET,), options.size, background=options.size)
+        for name in CHURNED:
+            if name in options.only:
+                fill("churn", "another run", name, lambda n=name: churn(arena, n, texts))
+        if "promptscan" in options.only:
+            fill("churn", "added to the store", "promptscan", lambda: churn(arena, "promptscan", texts, added=True))
     shutil.rmtree(options.work, ignore_errors=True)
     print(table(results))
 
