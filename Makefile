@@ -1,9 +1,9 @@
-# make demo · test · lint · bench · peers · docs: each sets up what it needs in .venv, and does it once.
+# make demo · test · lint · bench · peers · family-peers · docs: each sets up what it needs in .venv, and does it once.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench peers docs lock
+.PHONY: demo test lint bench peers family-peers docs lock
 
 demo: $(READY)
 	$(BIN)/promptscan demo
@@ -35,6 +35,18 @@ peers: $(READY) $(PEERS)/.ready
 $(PEERS)/.ready: benchmarks/peers/requirements.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	touch $@
+
+# Families beside BERTopic, EVoC and HDBSCAN, which get an environment of their own. Goes on where it was stopped.
+FAMILY_PEERS := benchmarks/work/family-peers
+family-peers: $(READY) $(FAMILY_PEERS)/.ready
+	$(if $(DATA),,$(error family-peers needs labelled sets: make family-peers DATA=DIR))
+	$(BIN)/python -m benchmarks.family_peers --data $(DATA) --python $(FAMILY_PEERS)/bin/python
+	$(MAKE) docs
+
+$(FAMILY_PEERS)/.ready: benchmarks/family_peers/requirements.txt
+	test -x $(FAMILY_PEERS)/bin/python || $(PYTHON) -m venv $(FAMILY_PEERS)
+	$(FAMILY_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/family_peers/requirements.txt
 	touch $@
 
 docs: $(READY)

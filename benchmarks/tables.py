@@ -6,8 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import banks, capabilities, duplicates_table, families, fingerprints, pipeline, probes, templates
+from benchmarks import (
+    banks,
+    capabilities,
+    duplicates_table,
+    families,
+    fingerprints,
+    pipeline,
+    probes,
+    replay,
+    templates,
+)
 from benchmarks.evasion import report as evasion
+from benchmarks.family_peers import report as family_peers
 from benchmarks.peers import report as peers
 
 WIDE = 12  # columns beyond which a table is turned on its side
@@ -74,6 +85,12 @@ SECTIONS: dict[str, Section] = {
     ),
     "probes": Section(
         "What each kind of evidence adds to families", "python -m benchmarks.probes --data DIR", probes.table
+    ),
+    "family_peers": Section("Families beside peers", "make family-peers DATA=DIR", family_peers.table),
+    "replay": Section(
+        "A log period by period beside all at once",
+        "python -m benchmarks.replay LOG.parquet [--step-days N]",
+        replay.table,
     ),
     "duplicates": Section(
         "Related pairs and groups of duplicates against labels",

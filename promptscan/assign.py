@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from promptscan.clustering import FLOOR
 from promptscan.graph import Graph
@@ -45,6 +46,7 @@ def assign(
     first_new: int,
     min_samples: int,
     cap: float,
+    settled: NDArray[np.bool_] | None = None,
 ) -> Assigned:
     """Assign new texts to known families.
 
@@ -57,18 +59,20 @@ def assign(
         first_new: first new row.
         min_samples: as in `cluster_graph`.
         cap: chord beyond which nothing is linked.
+        settled: bool (n,), texts that are in the right place, a family or none: they are not assigned and do not wait.
 
     Returns:
         Labels that extend the old ones; no text changes its family.
     """
     labels, reach = labels.copy(), reach.copy()
+    settled = np.zeros(graph.n, bool) if settled is None else settled
     probabilities = np.zeros(graph.n, np.float32)
     for numbers in groups:
         follows = followed(numbers, labels)
-        took = np.flatnonzero((labels < 0) & (follows >= 0))
+        took = np.flatnonzero((labels < 0) & (follows >= 0) & ~settled)
         labels[took] = follows[took]
         probabilities[took] = 1.0
-    waiting = _led_to(graph, labels, first_new, cap)
+    waiting = _led_to(graph, (labels < 0) & ~settled, first_new, cap)
     core = graph.distances[:, min(min_samples, graph.k) - 1]
     while len(waiting):
         joined = _reached(graph, waiting, labels, reach, core)
@@ -98,14 +102,14 @@ def followed(numbers: Int64, labels: Int64) -> Int64:
     return follows
 
 
-def _led_to(graph: Graph, labels: Int64, first_new: int, cap: float) -> Int64:
-    """Return the rows without a family that are new, or that rows without a family lead to from a new one."""
+def _led_to(graph: Graph, free: NDArray[np.bool_], first_new: int, cap: float) -> Int64:
+    """Return the free rows that are new, or that free rows lead to from a new one."""
     found = np.zeros(graph.n, bool)
-    front = np.arange(graph.n)[first_new:][labels[first_new:] < 0]
+    front = first_new + np.flatnonzero(free[first_new:])
     while len(front):
         found[front] = True
         near = np.unique(graph.neighbours[front][graph.distances[front] <= cap]).astype(np.int64)
-        front = near[(near >= 0) & ~found[near] & (labels[near] < 0)]
+        front = near[(near >= 0) & ~found[near] & free[near]]
     return np.flatnonzero(found)
 
 

@@ -133,11 +133,7 @@ def find_families(
             own = np.where(labels >= 0, numbers[labels] if len(numbers) else -1, -1)
             np.save(directory / "numbers.npy", own.astype(np.int64), allow_pickle=False)
             np.save(directory / "reach.npy", found.reach, allow_pickle=False)
-            rests = (labels < 0) & (_padded(known, graph.n) >= 0)
-            former_numbers = np.asarray([int(name[2:]) for name in former.names] or [0], dtype=np.int64)
-            retired_numbers = np.where(rests, former_numbers[_padded(known, graph.n)], -1)
-            retired_numbers[np.isin(retired_numbers, numbers)] = -1  # its family lives, without it
-            np.save(directory / "retired.npy", retired_numbers, allow_pickle=False)
+            np.save(directory / "retired.npy", _retired(labels, known, former.names, numbers), allow_pickle=False)
             _write(
                 con,
                 directory / "members.parquet",
@@ -217,9 +213,14 @@ def _former(writer: Writer, con: duckdb.DuckDBPyConnection, n: int) -> _Former:
     return _Former(every, Membership(labels, probabilities, reach, with_template), retired, known)
 
 
-def _padded(known: IntArray, n: int) -> IntArray:
-    """Return former families of all texts: new ones had none."""
-    return np.concatenate([known, np.full(n - len(known), -1, dtype=np.int64)])
+def _retired(labels: IntArray, known: IntArray, former_names: list[str], numbers: IntArray) -> IntArray:
+    """Return the number of the family that each text without one was last in, if nothing else is left of it; else -1."""
+    former = np.concatenate([known, np.full(len(labels) - len(known), -1, dtype=np.int64)])
+    former_numbers = np.asarray(
+        [*(int(name[2:]) for name in former_names), -1], dtype=np.int64
+    )  # the last is read by -1
+    retired = np.where(labels < 0, former_numbers[former], -1)
+    return np.where(np.isin(retired, numbers), -1, retired)
 
 
 def _quiet(

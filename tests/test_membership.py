@@ -10,7 +10,7 @@ from promptscan.assign import assign
 from promptscan.cells import update_cells
 from promptscan.clustering import CAP
 from promptscan.graph import Graph
-from promptscan.membership import Groupings, Membership, find_all, find_new
+from promptscan.membership import GROWTH, Groupings, Membership, find_all, find_new, stale_rows
 from promptscan.neighbours import extend_graph
 from promptscan.rules import FamilyRules
 from promptscan.vectors import unit
@@ -123,6 +123,62 @@ def test_a_halo_of_a_known_family_is_no_family():
     halo = around(1, 30, spread=0.55, seed=9)
     found = extended(TWO, halo)
     assert found.families == 2
+
+
+def partition(labels: Int64) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(labels == family).tolist()) for family in np.unique(labels[labels >= 0])}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_has_grown_is_what_it_would_be_at_once(seed: int):
+    rng = np.random.default_rng(seed)
+    rows = np.concatenate([around(centre, 40, spread=spread) for centre, spread in ((1, 0.2), (2, 0.5), (3, 0.8))])
+    rows = np.concatenate([rows, around(1, 40, spread=0.7, seed=1), around(4, 40, spread=2.0)])
+    rows = rows[rng.permutation(len(rows))]
+    templates = np.where(rng.random(len(rows)) < 0.2, rng.integers(3, size=len(rows)), -1)
+    n = 120
+    at_once = find_all(graph_of(rows), templates, RULES)
+    before = find_all(graph_of(rows[:n]), templates[:n], RULES)
+    padded = Membership(
+        np.concatenate([before.labels, nothing(len(rows) - n)]),
+        np.concatenate([before.probabilities, np.zeros(len(rows) - n)]),
+        np.concatenate([before.reach, np.zeros(len(rows) - n, np.float32)]),
+        before.with_template,
+    )
+    found = find_new(graph_of(rows), padded, Groupings(templates, nothing(len(rows)), templates), RULES, first_new=n)
+    stale = stale_rows(graph_of(rows), templates, n)
+    assert stale.mean() > 0.5
+    assert partition(np.where(stale, found.labels, -1)) == partition(np.where(stale, at_once.labels, -1))
+    assert np.allclose(found.probabilities[stale], at_once.probabilities[stale])
+    assert sorted(set(found.labels.tolist()) - {-1}) == list(range(found.families))
+
+
+def test_a_family_whose_region_hardly_grew_is_left_as_it_was():
+    old = np.concatenate([around(1, 32), around(2, 30)])  # 32 and 33 lie between the same powers of 1.05
+    rows = np.concatenate([old, around(1, 1, spread=0.1, seed=1)])
+    assert not stale_rows(graph_of(rows), nothing(63), 62).any()
+    before = known(old, 63)
+    found = extended(old, rows[62:])
+    assert (found.labels[:62] == before.labels[:62]).all()
+    assert (found.reach[:62] == before.reach[:62]).all()
+    assert found.labels[62] == before.labels[0]
+
+
+def test_one_text_after_another_costs_a_region_few_clusterings():
+    rows = around(1, 120, spread=0.1)
+    graphs = [graph_of(rows[:n]) for n in range(20, 121)]
+    times = sum(bool(stale_rows(graph, nothing(graph.n), graph.n - 1).any()) for graph in graphs)
+    assert times == pytest.approx(np.log(120 / 20) / np.log(GROWTH), abs=2)
+
+
+def test_templates_join_regions_and_distance_parts_them():
+    rows = np.concatenate([TWO, around(2, 6, seed=1)])
+    stale = stale_rows(graph_of(rows), nothing(66), 60)
+    assert stale[30:].all()
+    assert not stale[:30].any()
+    templates = nothing(66)
+    templates[[0, 65]] = 0
+    assert stale_rows(graph_of(rows), templates, 60).all()
 
 
 def test_nothing_and_no_new_texts():
