@@ -1,7 +1,7 @@
 """Neighbours: the k nearest texts of every text, extended by new texts at the cost of the new texts.
 
-A self-join over cells (`cells.py`): each new text is compared exactly, by matrix products, with all members of the cells
-nearest to it. The same products tell which old texts gained a nearer neighbour.
+A self-join over cells (`cells.py`): each new text is compared exactly, by matrix products (`tiles.py`), with all members of
+the cells nearest to it. The same products tell which old texts gained a nearer neighbour.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,17 +21,18 @@ from promptscan.cells import Cells
 from promptscan.errors import UsageError
 from promptscan.exact import exact_search
 from promptscan.graph import Graph, GraphDelta, Int32, nearest
-from promptscan.tiles import CANCELLED, Pairs, nearest_pairs, pairs_within
+from promptscan.tiles import CANCELLED, Pairs, joined, nearest_pairs, pairs_within
 from promptscan.vectors import Float32, Int64, Vectors
 
 K = 16
-PROBES = 26
+PROBES = 32
 _SLACK = 4  # candidates kept beyond k until their distances are exact
 _MAX_QUERIES = 16_384
 _EXACT_ROWS = 4096
 _MAX_MEMBERS = 32_768  # of a cell that k-means could not split, a text sees at most twice this many
 _UNIT_ROWS = 131_072
 _NOTHING = np.iinfo(np.int64).max
+_NONE = -1.0  # a limit that no distance is within
 _MAX_CANDIDATES = 8_000_000  # held before they are cut to the best of each text
 _BLOCK = 65_536
 
@@ -148,16 +150,14 @@ class _Join:
         probed = self._probed(start, stop)
         with ThreadPoolExecutor(self.threads, initializer=_one_thread_each) as pool:
             for cells in (probed[:, :1], probed[:, 1:]):
-                limits = _squares(best[:, -1]) + CANCELLED
                 comparisons = self._comparisons(cells, start)
                 found: list[_Candidates] = []
                 while batch := list(islice(comparisons, 8 * self.threads)):
-                    for candidates, gained in pool.map(lambda pair: self._compare(*pair, limits, start), batch):
+                    for candidates, gained in pool.map(partial(self._compare, best, start), batch):
                         found.append(candidates)
                         reverse.append(gained)
                     if sum(len(texts) for texts, _ in found) > _MAX_CANDIDATES:
-                        best = _merge(best, found, self.kept)
-                        limits, found = _squares(best[:, -1]) + CANCELLED, []
+                        best, found = _merge(best, found, self.kept), []
                     if sum(len(part[0]) for part in reverse) > _MAX_CANDIDATES:
                         reverse = [_best_reverse(reverse, self.k)]
                 best = _merge(best, found, self.kept)
@@ -195,29 +195,30 @@ class _Join:
                 for i in range(0, len(rows), _MAX_QUERIES):
                     yield rows[i : i + _MAX_QUERIES], members[first : first + _MAX_MEMBERS]
 
-    def _compare(self, rows: Int64, members: Int64, limits: Float32, start: int) -> tuple[_Candidates, _Reverse]:
-        """The nearest members of each text within its limit as keys, and the old members that gained a neighbour."""
+    def _compare(self, best: Int64, start: int, comparison: tuple[Int64, Int64]) -> tuple[_Candidates, _Reverse]:
+        """Candidates of each text that may be among its best, and the old members that gained a neighbour."""
+        rows, members = comparison
         near, others = self.vectors.take(rows), self.vectors.take(members)
-        own, theirs = limits[rows - start], self._limits(members)
-        forward, backward = [], []
-        if np.isinf(own).all():  # nothing is known of them yet
-            forward.append(nearest_pairs(near, others, self.kept + 1))
-            own = np.full(len(own), -1, dtype=np.float32)
-        if own[0] >= 0 or (theirs >= 0).any():
-            for ours, others_pairs in pairs_within(near, others, own, theirs, self.kept + 1):
-                forward.append(ours)
-                backward.append(others_pairs)
-        text, member, squares = _joined(forward)
+        limits, theirs = _squares(best[rows - start, -1]) + CANCELLED, self._limits(members)
+        found, gained = [], []
+        if np.isinf(limits).all():  # nothing is known of them yet: there is no use in limits
+            found.append(nearest_pairs(near, others, self.kept + 1))
+            limits = np.full(len(limits), _NONE, dtype=np.float32)
+        if (limits >= 0).any() or (theirs >= 0).any():
+            for ours, back in pairs_within(near, others, limits, theirs, self.kept + 1):
+                found.append(ours)
+                gained.append(back)
+        text, member, squares = joined(found)
         target = members[member]
-        kept = target != rows[text]
+        other = target != rows[text]
         far = np.maximum(np.float32(0), squares)  # bits of non-negative floats sort like integers
         keys = (far.view(np.int32).astype(np.int64) << 32) | target
-        candidates = (rows[text] - start)[kept], keys[kept]
-        return candidates, self._gained(_joined(backward), near, rows, others, members)
+        candidates = (rows[text] - start)[other], keys[other]
+        return candidates, self._gained(joined(gained), near, rows, others, members)
 
     def _limits(self, members: Int64) -> Float32:
-        """Squared distance of each old member's k-th neighbour; -1 for new members."""
-        limits = np.full(len(members), -1, dtype=np.float32)
+        """Squared distance of each old member's k-th neighbour; `_NONE` for new members."""
+        limits = np.full(len(members), _NONE, dtype=np.float32)
         if self.old is not None:
             was = members < self.first_row
             limits[was] = self.old.distances[members[was], -1] ** 2 + CANCELLED
@@ -248,13 +249,6 @@ def _one_thread_each() -> None:
     import faiss
 
     faiss.omp_set_num_threads(1)
-
-
-def _joined(parts: Sequence[Pairs]) -> Pairs:
-    if not parts:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-    first, second, squares = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return first, second, squares
 
 
 def _squares(keys: Int64) -> Float32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -47,6 +47,14 @@ def pairs_within(a: Float32, b: Float32, a_limits: Float32, b_limits: Float32, k
         row, other, found = _within(squares, a_limits[part], k)
         other_row, own, back = _within(squares.T, b_limits, k)
         yield (row + first, other, found), (other_row, own + first, back)
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Put pairs of several blocks together."""
+    if not parts:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+    first, second, squares = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return first, second, squares
 
 
 def _within(squares: Float32, limits: Float32, k: int) -> Pairs:
