@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -48,7 +49,7 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
         writer.adopt(known)
         return AccountsStage(int(known.meta["accounts"]), int(known.meta["pairs"]))
     prompts = [segment.name for segment in writer.manifest.of_kind("prompts")]
-    meta = {"prompts": prompts, "version": version, "accounts": 0, "pairs": 0}
+    meta: dict[str, Any] = {"prompts": prompts, "version": version}
     before = _before(writer, version)
     with writer.segment("stats", key=key, meta=meta) as directory, writer.connect() as con:
         _sort_prompts(writer, con, before)
@@ -99,7 +100,9 @@ def _counts(writer: Writer, con: duckdb.DuckDBPyConnection, before: Segment | No
         "CREATE TEMP TABLE numbers AS "
         "SELECT account_id, row_number() OVER (ORDER BY account_id) - 1 AS number FROM new_account_stats"
     )
-    renumbered = con.execute("SELECT number FROM base_account_stats JOIN numbers USING (account_id) ORDER BY account_id")
+    renumbered = con.execute(
+        "SELECT number FROM base_account_stats JOIN numbers USING (account_id) ORDER BY account_id"
+    )
     renumbered = np.asarray(renumbered.fetchnumpy()["number"], dtype=np.int64)
     added = con.execute("SELECT text_id, number FROM added_prompts JOIN numbers USING (account_id)").fetchnumpy()
     texts, accounts = (np.asarray(added[name], dtype=np.int64) for name in ("text_id", "number"))

@@ -78,7 +78,9 @@ class Counts:
         prompts = np.bincount(texts, minlength=n_texts).astype(np.int64)
         prompts[: len(self.prompts)] += self.prompts
         owners = np.repeat(np.arange(len(self.prompts)), np.diff(self.indptr))
-        pairs = np.union1d(owners << 32 | renumbered[self.accounts], texts << 32 | accounts)
+        pairs = np.concatenate([owners << 32 | renumbered[self.accounts], np.sort(texts << 32 | accounts)])
+        pairs.sort(kind="stable")  # two sorted runs: merging them is all there is to do
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
         return Counts(None, prompts, np.searchsorted(pairs, np.arange(n_texts + 1) << 32), pairs & 0xFFFFFFFF)
 
     def save(self, directory: Path) -> None:

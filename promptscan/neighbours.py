@@ -127,7 +127,9 @@ def measure(graph: Graph, vectors: Vectors, *, sample: int = 500, seed: int = 0)
 
 _Reverse = tuple[Int32, Int32, Float32]
 _Unit = tuple[Int32, Float32, Int32, Int32, Float32]
-_Candidates = tuple[Int64, Int64]  # new texts, numbered from the first of a unit, and keys: bits of the squared distance, row
+_Candidates = tuple[
+    Int64, Int64
+]  # new texts, numbered from the first of a unit, and keys: bits of the squared distance, row
 
 
 class _Join:

@@ -26,9 +26,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     day += [dict(rows[0], prompt_id=f"new-{n}", text=POC.format(f"CVE-2027-{n}"), account_id="zzz") for n in range(9)]
     day += [dict(rows[0], prompt_id="earlier", text=REPEATED, ts="2025-12-31T00:00:00Z", account_id="poc-01")]
     for number, part in enumerate((rows, day)):
-        promptscan.scan(
-            write_jsonl(root / f"{number}.jsonl", part), settings=Settings(store=root / "store")
-        )
+        promptscan.scan(write_jsonl(root / f"{number}.jsonl", part), settings=Settings(store=root / "store"))
     return root / "store"
 
 
@@ -45,9 +43,13 @@ def test_adding_a_day_gives_what_counting_everything_gives(grown: Path, tmp_path
         shutil.rmtree(stats(writer))
         writer.drop("stats")
         report = join_accounts(writer)
-        assert report == AccountsStage(**{name: writer.manifest.of_kind("stats")[0].meta[name] for name in ("accounts", "pairs")})
+        assert report == AccountsStage(
+            **{name: writer.manifest.of_kind("stats")[0].meta[name] for name in ("accounts", "pairs")}
+        )
         for table in ORDER:
-            assert pq.read_table(kept / f"{table}.parquet").equals(pq.read_table(stats(writer) / f"{table}.parquet")), table
+            assert pq.read_table(kept / f"{table}.parquet").equals(pq.read_table(stats(writer) / f"{table}.parquet")), (
+                table
+            )
         for name in ARRAYS:
             assert np.array_equal(np.load(kept / f"{name}.npy"), np.load(stats(writer) / f"{name}.npy")), name
 
@@ -55,7 +57,9 @@ def test_adding_a_day_gives_what_counting_everything_gives(grown: Path, tmp_path
 def test_rows_of_texts_that_were_not_sent_again_are_kept(grown: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     counted: list[str] = []
     of_prompts = Counts.of_prompts
-    monkeypatch.setattr(Counts, "of_prompts", lambda *given, **named: counted.append("all") or of_prompts(*given, **named))
+    monkeypatch.setattr(
+        Counts, "of_prompts", lambda *given, **named: counted.append("all") or of_prompts(*given, **named)
+    )
     store = Path(shutil.copytree(grown, tmp_path / "store"))
     row = dict(sample_rows()[5], prompt_id="third day")
     promptscan.scan(write_jsonl(tmp_path / "2.jsonl", [row]), settings=Settings(store=store))

@@ -15,7 +15,9 @@ from promptscan.rows import text_vectors
 from promptscan.store import Files, Segment, Writer
 from promptscan.types import Progress
 
-GROWN = 1.05  # times the texts it was measured at last from which on the graph is measured again: that reads all vectors
+GROWN = (
+    1.05  # times the texts it was measured at last from which on the graph is measured again: that reads all vectors
+)
 ARRAYS = ("indptr", "indices", "distances", "reverse_source", "reverse_target", "reverse_distance")
 
 

@@ -12,7 +12,9 @@ from promptscan.vectors import Vectors
 
 FILE = "index.faiss"
 CHECK = 100  # queries that say whether a grown index still does what it was tuned to
-GROWN = 1.05  # times the rows it was measured at last from which on a grown index is measured again: that reads all vectors
+GROWN = (
+    1.05  # times the rows it was measured at last from which on a grown index is measured again: that reads all vectors
+)
 SLACK = 0.01  # by which it may fall short on those few before it is tuned again
 
 
