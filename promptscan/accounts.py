@@ -100,10 +100,8 @@ def _counts(writer: Writer, con: duckdb.DuckDBPyConnection, before: Segment | No
         "CREATE TEMP TABLE numbers AS "
         "SELECT account_id, row_number() OVER (ORDER BY account_id) - 1 AS number FROM new_account_stats"
     )
-    renumbered = con.execute(
-        "SELECT number FROM base_account_stats JOIN numbers USING (account_id) ORDER BY account_id"
-    )
-    renumbered = np.asarray(renumbered.fetchnumpy()["number"], dtype=np.int64)
+    query = "SELECT number FROM base_account_stats JOIN numbers USING (account_id) ORDER BY account_id"
+    renumbered = np.asarray(con.execute(query).fetchnumpy()["number"], dtype=np.int64)
     added = con.execute("SELECT text_id, number FROM added_prompts JOIN numbers USING (account_id)").fetchnumpy()
     texts, accounts = (np.asarray(added[name], dtype=np.int64) for name in ("text_id", "number"))
     return Counts.of_store(writer).extended(renumbered, texts, accounts, n_texts=n_texts)
