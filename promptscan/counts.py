@@ -24,7 +24,7 @@ class Counts:
         text_ids: int64 (t,), sorted: the texts that are counted; None when these are 0..t-1.
         prompts: int64 (t,), prompts of each.
         indptr: int64 (t + 1,); the accounts of text i are at indptr[i]..indptr[i + 1] - 1.
-        accounts: int64, account numbers, each once a text; they mean nothing outside this object.
+        accounts: int64, account numbers from 0 in the order of their ids, ascending, each once a text.
     """
 
     text_ids: Int64 | None
@@ -55,7 +55,7 @@ class Counts:
             f"SELECT text_id, count(*) AS n FROM {prompts} GROUP BY text_id ORDER BY text_id"
         ).fetchnumpy()
         pairs = con.execute(
-            f"SELECT text_id, dense_rank() OVER (ORDER BY account_id) AS account "
+            f"SELECT text_id, dense_rank() OVER (ORDER BY account_id) - 1 AS account "
             f"FROM (SELECT DISTINCT text_id, account_id FROM {prompts}) ORDER BY text_id, account"
         ).fetchnumpy()
         ids, counted = (np.asarray(rows[name], dtype=np.int64) for name in ("text_id", "n"))
@@ -65,6 +65,23 @@ class Counts:
         dense = np.zeros(n_texts, dtype=np.int64)
         dense[ids] = counted
         return cls(None, dense, np.searchsorted(owners, np.arange(n_texts + 1)), accounts)
+
+    def extended(self, renumbered: Int64, texts: Int64, accounts: Int64, *, n_texts: int) -> Counts:
+        """Add prompts to a dense count.
+
+        Args:
+            renumbered: int64 (a,), the number that each account has from now on; their order is the same.
+            texts: int64 (p,), text of each further prompt.
+            accounts: int64 (p,), account of each, by its new number; below 2^31.
+            n_texts: texts from now on.
+        """
+        prompts = np.bincount(texts, minlength=n_texts).astype(np.int64)
+        prompts[: len(self.prompts)] += self.prompts
+        owners = np.repeat(np.arange(len(self.prompts)), np.diff(self.indptr))
+        pairs = np.concatenate([owners << 32 | renumbered[self.accounts], np.sort(texts << 32 | accounts)])
+        pairs.sort(kind="stable")  # two sorted runs: merging them is all there is to do
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+        return Counts(None, prompts, np.searchsorted(pairs, np.arange(n_texts + 1) << 32), pairs & 0xFFFFFFFF)
 
     def save(self, directory: Path) -> None:
         """Write the arrays of a dense count."""

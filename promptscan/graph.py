@@ -71,24 +71,29 @@ class Graph:
         Raises:
             StoreError: the deltas do not follow on each other.
         """
-        n = sum(len(delta.indptr) - 1 for delta in deltas)
-        neighbours = np.full((n, k), -1, dtype=np.int32)
-        distances = np.full((n, k), np.inf, dtype=np.float32)
-        stop = 0
+        nothing = cls(np.empty((0, k), dtype=np.int32), np.empty((0, k), dtype=np.float32))
+        return nothing.extended(deltas)
+
+    def extended(self, deltas: Sequence[GraphDelta]) -> Self:
+        """Lay deltas over this graph, oldest first; this one stays as it is.
+
+        Raises:
+            StoreError: the deltas do not follow on each other.
+        """
+        n = self.n + sum(len(delta.indptr) - 1 for delta in deltas)
+        neighbours = np.full((n, self.k), -1, dtype=np.int32)
+        distances = np.full((n, self.k), np.inf, dtype=np.float32)
+        neighbours[: self.n], distances[: self.n] = self.neighbours, self.distances
+        stop = self.n
         for delta in deltas:
             first, stop = stop, stop + len(delta.indptr) - 1
             if delta.first_row != first:
                 raise StoreError(
                     f"a graph delta starts at row {delta.first_row}, wanted {first}; build the graph again"
                 )
-            counts = np.diff(delta.indptr)
-            rows = np.repeat(np.arange(first, stop), counts)
-            columns = np.arange(len(rows)) - np.repeat(delta.indptr[:-1], counts)
-            near = columns < k
-            neighbours[rows[near], columns[near]] = delta.indices[near]
-            distances[rows[near], columns[near]] = delta.distances[near]
+            _lay_new(neighbours[first:stop], distances[first:stop], delta)
             lay_over(neighbours, distances, delta.reverse_source, delta.reverse_target, delta.reverse_distance)
-        return cls(neighbours, distances)
+        return type(self)(neighbours, distances)
 
     def among(self, rows: Int64) -> Self:
         """Return the graph of some rows, sorted, numbered from 0; edges that lead out of them are left out."""
@@ -103,6 +108,19 @@ class Graph:
         """Directed edges as (source int32, target int32, distance float32), by source, then (distance, target)."""
         source, column = np.nonzero(self.neighbours >= 0)
         return source.astype(np.int32), self.neighbours[source, column], self.distances[source, column]
+
+
+def _lay_new(neighbours: Int32, distances: Float32, delta: GraphDelta) -> None:
+    """Put the neighbours of a delta's new texts into their rows, in place."""
+    k, counts = neighbours.shape[1], np.diff(delta.indptr)
+    if (counts == k).all():  # nearly always: they lie there as they are wanted
+        neighbours[:], distances[:] = delta.indices.reshape(-1, k), delta.distances.reshape(-1, k)
+        return
+    rows = np.repeat(np.arange(len(counts)), counts)
+    columns = np.arange(len(rows)) - np.repeat(delta.indptr[:-1], counts)
+    near = columns < k
+    neighbours[rows[near], columns[near]] = delta.indices[near]
+    distances[rows[near], columns[near]] = delta.distances[near]
 
 
 def lay_over(neighbours: Int32, distances: Float32, source: Int32, target: Int32, distance: Float32) -> None:

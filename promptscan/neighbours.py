@@ -1,7 +1,7 @@
 """Neighbours: the k nearest texts of every text, extended by new texts at the cost of the new texts.
 
-A self-join over cells (`cells.py`): each new text is compared exactly, by matrix products, with all members of the cells
-nearest to it. The same products tell which old texts gained a nearer neighbour.
+A self-join over cells (`cells.py`): each new text is compared exactly, by matrix products (`tiles.py`), with all members of
+the cells nearest to it. The same products tell which old texts gained a nearer neighbour.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,18 +21,20 @@ from promptscan.cells import Cells
 from promptscan.errors import UsageError
 from promptscan.exact import exact_search
 from promptscan.graph import Graph, GraphDelta, Int32, nearest
+from promptscan.tiles import CANCELLED, Pairs, joined, nearest_pairs, pairs_within
 from promptscan.vectors import Float32, Int64, Vectors
 
 K = 16
-PROBES = 26
+PROBES = 32
 _SLACK = 4  # candidates kept beyond k until their distances are exact
 _MAX_QUERIES = 16_384
 _EXACT_ROWS = 4096
-_CANCELLED = 1e-5  # cosines of float32 rows are off by less than this; distances decide what is nearer
 _MAX_MEMBERS = 32_768  # of a cell that k-means could not split, a text sees at most twice this many
 _UNIT_ROWS = 131_072
 _NOTHING = np.iinfo(np.int64).max
-_MAX_REVERSE = 8_000_000  # reverse candidates held before they are cut to the k best of each old text
+_NONE = -1.0  # a limit that no distance is within
+_MAX_CANDIDATES = 8_000_000  # held before they are cut to the best of each text
+_BLOCK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,9 @@ def measure(graph: Graph, vectors: Vectors, *, sample: int = 500, seed: int = 0)
 
 _Reverse = tuple[Int32, Int32, Float32]
 _Unit = tuple[Int32, Float32, Int32, Int32, Float32]
+_Candidates = tuple[
+    Int64, Int64
+]  # new texts, numbered from the first of a unit, and keys: bits of the squared distance, row
 
 
 class _Join:
@@ -137,50 +143,50 @@ class _Join:
         self.kept = k + _SLACK
 
     def unit(self, start: int, stop: int) -> _Unit:
-        """Neighbours of the new texts start..stop-1, and the old texts they are near to."""
+        """Neighbours of the new texts start..stop-1, and the old texts they are near to.
+
+        Their own cells are searched first: what is farther than the candidates from there is not looked at in the others.
+        """
         best = np.full((stop - start, self.kept), _NOTHING, dtype=np.int64)
         reverse = [_no_reverse()]
-        comparisons = self._comparisons(start, stop)
+        probed = self._probed(start, stop)
         with ThreadPoolExecutor(self.threads, initializer=_one_thread_each) as pool:
-            while batch := list(islice(comparisons, 8 * self.threads)):
-                for (rows, _), (keys, gained) in zip(batch, pool.map(self._compare, batch), strict=True):
-                    best[rows - start] = _merge(best[rows - start], keys, self.kept)
-                    reverse.append(gained)
-                if sum(len(part[0]) for part in reverse) > _MAX_REVERSE:
-                    reverse = [_best_reverse(reverse, self.k)]
+            for cells in (probed[:, :1], probed[:, 1:]):
+                comparisons = self._comparisons(cells, start)
+                found: list[_Candidates] = []
+                while batch := list(islice(comparisons, 8 * self.threads)):
+                    for candidates, gained in pool.map(partial(self._compare, best, start), batch):
+                        found.append(candidates)
+                        reverse.append(gained)
+                    if sum(len(texts) for texts, _ in found) > _MAX_CANDIDATES:
+                        best, found = _merge(best, found, self.kept), []
+                    if sum(len(part[0]) for part in reverse) > _MAX_CANDIDATES:
+                        reverse = [_best_reverse(reverse, self.k)]
+                best = _merge(best, found, self.kept)
             exact = list(pool.map(lambda first: self._exact(best, start, first), range(0, len(best), _EXACT_ROWS)))
         indices, chords = (np.concatenate(arrays) for arrays in zip(*exact, strict=True))
         return (indices, chords, *_best_reverse(reverse, self.k))
 
-    def _compare(self, comparison: tuple[Int64, Int64]) -> tuple[Int64, _Reverse]:
-        """The nearest members of each text as keys, and the old members that gained a neighbour."""
-        rows, members = comparison
-        near, others = self.vectors.take(rows), self.vectors.take(members)
-        return _knn_keys(near, rows, others, members, self.kept), self._reverse(near, rows, others, members)
+    def _probed(self, start: int, stop: int) -> Int32:
+        """The cells that new texts are compared with, int32 (m, 1 + probes): their own, then the others; -1 for none."""
+        nearest = [
+            self.cells.probe(self.vectors.range(first, min(first + _BLOCK, stop)), self.probes)
+            for first in range(start, stop, _BLOCK)
+        ]
+        others, own = np.concatenate(nearest), self.cells.assignment[start:stop, None]
+        return np.concatenate([own, np.where((others == own) | (own < 0), np.int32(-1), others)], axis=1)
 
-    def _queries_by_cell(self, start: int, stop: int) -> Iterator[tuple[int, Int64]]:
-        """For each cell the sorted rows that probe it."""
-        probed = np.concatenate(
-            [
-                self.cells.probe(self.vectors.range(first, min(first + 65_536, stop)), self.probes)
-                for first in range(start, stop, 65_536)
-            ]
-        )
-        probed[self.cells.assignment[start:stop] < 0] = -1
-        flat = probed.ravel()
-        order = np.argsort(flat, kind="stable")
-        bounds = np.searchsorted(flat[order], np.arange(len(self.cells.centroids) + 1))
-        for cell in range(len(self.cells.centroids)):
-            if bounds[cell] < bounds[cell + 1] and self.starts[cell] < self.starts[cell + 1]:
-                yield cell, order[bounds[cell] : bounds[cell + 1]] // probed.shape[1] + start
-
-    def _comparisons(self, start: int, stop: int) -> Iterator[tuple[Int64, Int64]]:
+    def _comparisons(self, probed: Int32, start: int) -> Iterator[tuple[Int64, Int64]]:
         """Which texts meet which members, cell by cell; rows sorted.
 
         A cell past the bound (copies of one vector) is met in its first part, and by its own texts in theirs: all of
         them stay connected and nothing grows with the square of the copies.
         """
-        for cell, queries in self._queries_by_cell(start, stop):
+        flat = probed.ravel()
+        order = np.argsort(flat, kind="stable")
+        bounds = np.searchsorted(flat[order], np.arange(len(self.cells.centroids) + 1))
+        for cell in np.flatnonzero(np.diff(bounds) * np.diff(self.starts)).tolist():
+            queries = order[bounds[cell] : bounds[cell + 1]] // probed.shape[1] + start
             members = self.members[self.starts[cell] : self.starts[cell + 1]]
             parts = range(0, len(members), _MAX_MEMBERS)
             own = np.searchsorted(members, queries[self.cells.assignment[queries] == cell]) if len(parts) > 1 else None
@@ -191,21 +197,43 @@ class _Join:
                 for i in range(0, len(rows), _MAX_QUERIES):
                     yield rows[i : i + _MAX_QUERIES], members[first : first + _MAX_MEMBERS]
 
-    def _reverse(self, near: Float32, rows: Int64, others: Float32, members: Int64) -> _Reverse:
-        """Pairs of an old member and a new text that is nearer than the member's k-th neighbour."""
-        was_old = members < self.first_row
-        if self.old is None or not was_old.any():
-            return _no_reverse()
-        members, others = members[was_old], others[was_old]
-        import faiss
+    def _compare(self, best: Int64, start: int, comparison: tuple[Int64, Int64]) -> tuple[_Candidates, _Reverse]:
+        """Candidates of each text that may be among its best, and the old members that gained a neighbour."""
+        rows, members = comparison
+        near, others = self.vectors.take(rows), self.vectors.take(members)
+        limits, theirs = _squares(best[rows - start, -1]) + CANCELLED, self._limits(members)
+        found, gained = [], []
+        if np.isinf(limits).all():  # nothing is known of them yet: there is no use in limits
+            found.append(nearest_pairs(near, others, self.kept + 1))
+            limits = np.full(len(limits), _NONE, dtype=np.float32)
+        if (limits >= 0).any() or (theirs >= 0).any():
+            for ours, back in pairs_within(near, others, limits, theirs, self.kept + 1):
+                found.append(ours)
+                gained.append(back)
+        text, member, squares = joined(found)
+        target = members[member]
+        other = target != rows[text]
+        far = np.maximum(np.float32(0), squares)  # bits of non-negative floats sort like integers
+        keys = (far.view(np.int32).astype(np.int64) << 32) | target
+        candidates = (rows[text] - start)[other], keys[other]
+        return candidates, self._gained(joined(gained), near, rows, others, members)
 
-        kth = self.old.distances[members, -1]
-        scores, local = faiss.knn(others, near, min(self.k, len(near)), metric=faiss.METRIC_INNER_PRODUCT)
-        was, column = np.nonzero((local >= 0) & (scores > (1 - kth**2 / 2 - _CANCELLED)[:, None]))
-        new = local[was, column]
-        chords = _chords(others[was], near[new])
-        nearer = chords < kth[was]
-        return members[was[nearer]].astype(np.int32), rows[new[nearer]].astype(np.int32), chords[nearer]
+    def _limits(self, members: Int64) -> Float32:
+        """Squared distance of each old member's k-th neighbour; `_NONE` for new members."""
+        limits = np.full(len(members), _NONE, dtype=np.float32)
+        if self.old is not None:
+            was = members < self.first_row
+            limits[was] = self.old.distances[members[was], -1] ** 2 + CANCELLED
+        return limits
+
+    def _gained(self, pairs: Pairs, near: Float32, rows: Int64, others: Float32, members: Int64) -> _Reverse:
+        """Pairs of an old member and a new text that is nearer than the member's k-th neighbour."""
+        if self.old is None or not len(pairs[0]):
+            return _no_reverse()
+        member, text, _ = pairs
+        chords = _chords(others[member], near[text])
+        nearer = chords < self.old.distances[members[member], -1]
+        return members[member[nearer]].astype(np.int32), rows[text[nearer]].astype(np.int32), chords[nearer]
 
     def _exact(self, best: Int64, start: int, first: int) -> tuple[Int32, Float32]:
         """The k nearest of the candidates by exact distance: it depends on the two vectors only, ties go by row."""
@@ -225,20 +253,24 @@ def _one_thread_each() -> None:
     faiss.omp_set_num_threads(1)
 
 
-def _knn_keys(near: Float32, rows: Int64, others: Float32, members: Int64, kept: int) -> Int64:
-    """The nearest members of each row, without itself, as sortable keys: bits of 1 - cosine, then the member's row."""
-    import faiss
-
-    scores, local = faiss.knn(near, others, min(kept + 1, len(others)), metric=faiss.METRIC_INNER_PRODUCT)
-    found = members[np.maximum(local, 0)]
-    far = np.maximum(np.float32(0), np.float32(1) - scores)  # bits of non-negative floats sort like integers
-    keys: Int64 = (far.view(np.int32).astype(np.int64) << 32) | found
-    keys[(local < 0) | (found == rows[:, None])] = _NOTHING
-    return keys
+def _squares(keys: Int64) -> Float32:
+    """The squared distances in keys; inf for nothing."""
+    squares = (keys >> 32).astype(np.int32).view(np.float32)
+    return np.where(keys == _NOTHING, np.float32(np.inf), squares)
 
 
-def _merge(best: Int64, keys: Int64, kept: int) -> Int64:
-    both = np.concatenate([best, keys], axis=1)
+def _merge(best: Int64, found: Sequence[_Candidates], kept: int) -> Int64:
+    """Put candidates beside the best so far, and keep the best of both: int64 (m, kept), sorted."""
+    if not found:
+        return best
+    text, keys = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    order = np.lexsort((keys, text))
+    text, keys = text[order], keys[order]
+    place = np.arange(len(text)) - np.searchsorted(text, text)
+    near = place < kept
+    both = np.full((len(best), 2 * kept), _NOTHING, dtype=np.int64)
+    both[:, :kept] = best
+    both[text[near], kept + place[near]] = keys[near]
     both.sort(axis=1)
     return both[:, :kept]
 

@@ -97,6 +97,40 @@ def build_hierarchy(templates: Sequence[Template]) -> Hierarchy:
     return _pruned(every, parents, len(templates))
 
 
+def extend_hierarchy(known: Hierarchy, fresh: Int64) -> Hierarchy:
+    """Put new templates under known ones, and make frames among those that nothing known explains.
+
+    Args:
+        known: as it was, with the new templates among the given ones and -1 as their parent.
+        fresh: int64 (m,), which are new, ascending.
+
+    Returns:
+        The hierarchy, further frames at its end. What was nested stays as it is, so that the cost follows the new templates;
+        known ones get no new parent before `build_hierarchy`.
+    """
+    every, parents = list(known.templates), known.parents.copy()
+    first: dict[tuple[str, ...], int] = {}
+    for index in np.setdiff1d(np.arange(len(every)), fresh).tolist():
+        first.setdefault(every[index].fixed, index)
+    new = [every[index] for index in fresh.tolist()]
+    found = _cases(new, every, _unused_sign(every)).tolist()
+    parents[fresh] = [first.get(template.fixed, case) for template, case in zip(new, found, strict=True)]
+    roots = fresh[parents[fresh] < 0]
+    made = build_hierarchy([every[root] for root in roots.tolist()])
+    place = roots.tolist()
+    for frame in made.templates[len(roots) :]:
+        if frame.fixed in first:
+            place.append(first[frame.fixed])
+        else:
+            place.append(len(every))
+            every.append(frame)
+    parents = np.append(parents, np.full(len(every) - len(parents), -1, np.int64))
+    for child, parent in enumerate(made.parents.tolist()):
+        if parent >= 0 and parents[place[child]] < 0:
+            parents[place[child]] = place[parent]
+    return Hierarchy(tuple(every), parents)
+
+
 def _cases(children: Sequence[Template], others: Sequence[Template], blank: str) -> Int64:
     """Return for each child the most specific of the other templates that it is a case of, -1 for none."""
     found = np.full(len(children), -1, np.int64)

@@ -84,13 +84,17 @@ class Vectors:
         rows = np.asarray(rows, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= self.n):
             raise UsageError(f"vector rows {rows.min()}..{rows.max()} asked for; there are {self.n}")
-        if len(self._parts) == 1:
-            return _normalise(widen(self._parts[0][rows]))
         out = np.empty((len(rows), self._d), dtype=np.float32)
+        if (rows[1:] >= rows[:-1]).all():  # as they are mostly asked for: each part's rows lie together
+            bounds = np.searchsorted(rows, self._starts)
+            for i in np.flatnonzero(np.diff(bounds)).tolist():
+                where = slice(bounds[i], bounds[i + 1])
+                widen(self._parts[i][rows[where] - self._starts[i]], out[where])
+            return _normalise(out)
         part_of = np.searchsorted(self._starts, rows, side="right") - 1
         for i in np.unique(part_of):
-            where = np.flatnonzero(part_of == i)
-            out[where] = widen(self._parts[i][rows[where] - self._starts[i]])
+            chosen = np.flatnonzero(part_of == i)
+            out[chosen] = widen(self._parts[i][rows[chosen] - self._starts[i]])
         return _normalise(out)
 
     def cosines(self, a: Int64, b: Int64, *, rows_per_block: int = 16_384) -> Float32:
@@ -109,7 +113,7 @@ class Vectors:
             first = int(self._starts[i])
             lo, hi = max(start, first), min(stop, first + len(part))
             if lo < hi:
-                out[lo - start : hi - start] = widen(part[lo - first : hi - first])
+                widen(part[lo - first : hi - first], out[lo - start : hi - start])
         return _normalise(out)
 
     def blocks(self, rows_per_block: int = 16_384, *, start: int = 0) -> Iterator[tuple[int, Float32]]:
@@ -131,16 +135,17 @@ def unit(rows: NDArray[np.floating]) -> Float32:
     return _normalise(np.array(rows, dtype=np.float32, order="C"))
 
 
-def widen(rows: Float16) -> Float32:
-    """Convert finite float16 (m, d) to float32 exactly, six times as fast as numpy's scalar loop.
+def widen(rows: Float16, out: Float32 | None = None) -> Float32:
+    """Convert finite float16 (m, d) to float32 exactly, six times as fast as numpy's scalar loop; into `out` if it is given.
 
     Sign, exponent and fraction keep their order in both formats: they are shifted into place, and the product makes up
     for the difference of the exponent biases (127 - 15), for subnormal numbers too.
     """
-    bits = np.ascontiguousarray(rows).view(np.int16).astype(np.int32)
+    floats = np.empty(rows.shape, dtype=np.float32) if out is None else out
+    bits = floats.view(np.int32)
+    bits[...] = np.ascontiguousarray(rows).view(np.int16)
     bits <<= 13
     bits &= _FLOAT16_BITS
-    floats = bits.view(np.float32)
     floats *= _BIAS
     return floats
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptscan.nesting import build_hierarchy, nest
+from promptscan.nesting import Hierarchy, build_hierarchy, extend_hierarchy, nest
 from promptscan.slots import Slot, SlotType
 from promptscan.templates import Template, match
 
@@ -104,6 +104,44 @@ def test_the_order_of_the_templates_does_not_change_the_frames():
     assert {some.fixed for some in build_hierarchy(cases).templates} == {
         some.fixed for some in build_hierarchy(shuffled).templates
     }
+
+
+# new templates
+
+
+def with_new(known: Hierarchy, n: int, added: list[Template]) -> Hierarchy:
+    """Put further templates behind the n given ones of a hierarchy, before its frames, and nest them."""
+    parents = np.where(known.parents >= n, known.parents + len(added), known.parents)
+    every = (*known.templates[:n], *added, *known.templates[n:])
+    before = Hierarchy(every, np.concatenate([parents[:n], np.full(len(added), -1), parents[n:]]))
+    return extend_hierarchy(before, np.arange(n, n + len(added)))
+
+
+def test_a_new_case_hangs_on_the_known_frame():
+    tasks = [case(HOUSES[0], task) for task in TASKS]
+    grown = with_new(build_hierarchy(tasks[:3]), 3, tasks[3:])
+    assert grown.parents.tolist() == [4, 4, 4, 4, -1]
+    assert grown.templates == (*tasks, build_hierarchy(tasks[:3]).templates[3])
+
+
+def test_a_frame_is_made_of_new_cases_beside_known_ones():
+    known = build_hierarchy([Template(("Translate ", " to German"), (FREE,))])
+    added = [case(HOUSES[0], task) for task in TASKS]
+    grown, alone = with_new(known, 1, added), build_hierarchy(added)
+    assert grown.parents.tolist() == [-1, 5, 5, 5, 5, -1]
+    assert grown.templates[5] == alone.templates[4]
+
+
+def test_a_new_template_that_says_the_same_hangs_on_the_first_one():
+    one = Template(("Write the plan of ", " for tomorrow"), (FREE,))
+    assert with_new(build_hierarchy([one]), 1, [one, one]).parents.tolist() == [-1, 0, 0]
+
+
+def test_what_was_nested_stays_when_nothing_is_new():
+    known = build_hierarchy([case(house, task) for house, task in itertools.product(HOUSES, TASKS)])
+    same = with_new(known, 8, [])
+    assert same.templates == known.templates
+    assert same.parents.tolist() == known.parents.tolist()
 
 
 def test_no_templates_have_no_hierarchy():

@@ -15,6 +15,9 @@ from promptscan.rows import text_vectors
 from promptscan.store import Files, Segment, Writer
 from promptscan.types import Progress
 
+GROWN = (
+    1.05  # times the texts it was measured at last from which on the graph is measured again: that reads all vectors
+)
 ARRAYS = ("indptr", "indices", "distances", "reverse_source", "reverse_target", "reverse_distance")
 
 
@@ -54,14 +57,25 @@ def extend(writer: Writer, *, progress: Progress) -> GraphReport | None:
                 np.save(directory / f"{name}.npy", getattr(delta, name), allow_pickle=False)
         _clear(scratch)
     _store_cells(writer, cells, key)
-    quality = measure(load_graph(writer), vectors, sample=200 if done else 500)
-    writer.measure(neighbours=asdict(quality))
-    return GraphReport(vectors.n - done, quality.intersection, quality.close)
+    newest = _load_delta(writer, writer.manifest.of_kind("graph")[-1])
+    graph = old.extended([newest]) if old else Graph.of([newest], k=K)
+    writer.keep("graph", graph)
+    measured = writer.manifest.measured.get("neighbours", {})
+    if not done or vectors.n >= GROWN * measured.get("texts", 0):
+        measured = asdict(measure(graph, vectors)) | {"texts": vectors.n}
+        writer.measure(neighbours=measured)
+    return GraphReport(vectors.n - done, measured["intersection"], measured["close"])
 
 
 def load_graph(files: Files) -> Graph:
-    """Read the graph of a generation or a draft."""
-    return Graph.of([_load_delta(files, segment) for segment in files.manifest.of_kind("graph")], k=K)
+    """Read the graph of a generation or a draft; the draft's is read once."""
+    kept = files.kept("graph") if isinstance(files, Writer) else None
+    if isinstance(kept, Graph):
+        return kept
+    graph = Graph.of([_load_delta(files, segment) for segment in files.manifest.of_kind("graph")], k=K)
+    if isinstance(files, Writer):
+        files.keep("graph", graph)
+    return graph
 
 
 def _load_delta(files: Files, segment: Segment) -> GraphDelta:

@@ -1,12 +1,15 @@
 -- What the joins of prompts, texts, families and accounts say; one statement a table, in the order they need.
 -- Duplicated event rows are gone by now: base_prompts holds every prompt once.
+-- kept_text_stats: rows of an earlier build whose texts were not sent since; stale_prompts: all prompts of the other texts.
 CREATE TEMP TABLE new_text_stats AS
 SELECT
   text_id, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts,
   min(ts) AS first_ts, max(ts) AS last_ts,
   arg_min(prompt_id, (coalesce(ts, TIMESTAMP 'infinity'), prompt_id)) AS prompt_id,
   arg_min(account_id, (coalesce(ts, TIMESTAMP 'infinity'), prompt_id)) AS account_id
-FROM base_prompts GROUP BY text_id;
+FROM stale_prompts GROUP BY text_id
+UNION ALL
+FROM kept_text_stats;
 
 CREATE TEMP TABLE new_account_stats AS
 SELECT account_id, count(*) AS n_prompts, min(ts) AS first_ts, max(ts) AS last_ts

@@ -45,6 +45,7 @@ class Writer:
     memory_limit: str = "4GB"
     threads: int | None = None
     _derived: dict[str, Path] = field(default_factory=dict)
+    _kept: dict[str, tuple[tuple[Segment, ...], Any]] = field(default_factory=dict)
     _verified: set[str] = field(default_factory=set)
 
     @property
@@ -120,6 +121,15 @@ class Writer:
     def derive(self, name: str, source: Path) -> None:
         """Put a rebuildable file into the generation; the source is moved or linked at commit."""
         self._derived[name] = source
+
+    def keep(self, kind: str, value: Any) -> None:
+        """Keep what was read or made from a kind's segments for the later stages of this draft; nobody may change it."""
+        self._kept[kind] = self.manifest.of_kind(kind), value
+
+    def kept(self, kind: str) -> Any:
+        """Return what was kept of a kind; None when there is nothing, or its segments are others by now."""
+        segments, value = self._kept.get(kind, ((), None))
+        return value if segments == self.manifest.of_kind(kind) else None
 
     def use_encoder(self, encoder: EncoderRef) -> None:
         """Note the encoder of the store's vectors.
