@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -64,9 +63,7 @@ def join_templates(fixed: Sequence[tuple[str, ...]], parents: Int64, skeletons: 
     child = np.flatnonzero(parents >= 0)
     child = child[bits[parents[child]] >= FRAME * bits[child]]
     said = wordings(np.where((bits[:n] >= BITS)[:, None], skeletons, np.float32(0)))
-    same = np.unique(said, return_inverse=True)[1] + len(
-        fixed
-    )  # a node for each wording, beside those of the templates
+    same = np.unique(said, return_inverse=True)[1] + len(fixed)  # a node for each wording
     links = np.concatenate([np.stack([child, parents[child]], axis=1), np.stack([np.arange(n), same], axis=1)])
     size = len(fixed) + n
     graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(size, size))
