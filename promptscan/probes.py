@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -63,13 +62,12 @@ def join_templates(fixed: Sequence[tuple[str, ...]], parents: Int64, skeletons: 
     bits = np.array([fixed_bits(parts) for parts in fixed])
     child = np.flatnonzero(parents >= 0)
     child = child[bits[parents[child]] >= FRAME * bits[child]]
-    links = coo_array((np.ones(len(child), np.int8), (child, parents[child])), shape=(len(fixed), len(fixed)))
-    framed: NDArray[np.int32] = connected_components(links, directed=False)[1]
-    frames = np.unique(framed[:n], return_inverse=True)[1].astype(np.int64)
-    said = (bits[:n] >= BITS) & skeletons.any(axis=1)
-    sums = np.zeros((int(frames.max(initial=-1)) + 1, skeletons.shape[1]))
-    np.add.at(sums, frames[said], skeletons[said])
-    probes = wordings(unit(sums))[frames]
+    said = wordings(np.where((bits[:n] >= BITS)[:, None], skeletons, np.float32(0)))
+    same = np.unique(said, return_inverse=True)[1] + len(fixed)  # a node for each wording
+    links = np.concatenate([np.stack([child, parents[child]], axis=1), np.stack([np.arange(n), same], axis=1)])
+    size = len(fixed) + n
+    graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(size, size))
+    probes = connected_components(graph, directed=False)[1][:n]
     _, first, numbers = np.unique(probes, return_index=True, return_inverse=True)
     return first[numbers].astype(np.int64)
 
