@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from promptscan.candidates import load_postings
 from promptscan.fingerprint import fingerprints
-from promptscan.keyed import forms, key_similarity
+from promptscan.keyed import key_similarity
 from promptscan.lookup import Lookup
 from promptscan.matchkey import match_keys
 from promptscan.postings import Postings, containment
@@ -28,7 +28,6 @@ SHARE = 0.5  # share of the fingerprints of the query, or of the text, from whic
 SURE = 0.9  # share from which on keys need not be compared any more
 PASSAGES = 8  # texts with a shared passage whose keys are compared
 NEAREST = 16  # texts with the nearest sketches whose keys are compared; each is a row group to read
-MAX_FORMS = 8  # of a query: its own key and those of what it hides
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 NOTHING: Found = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
@@ -69,7 +68,7 @@ class LexicalIndex:
         """Find the clean texts that are a query in disguise, that contain much of it, or that it contains much of.
 
         Args:
-            cleaned: a clean text.
+            cleaned: a clean text; what is encoded in it is for the caller to search for (`why.readings`).
 
         Returns:
             Clean ids int64 (c,) and scores float32 (c,) from 0.5 to 1, by (score descending, clean id). A score is the larger
@@ -78,10 +77,7 @@ class LexicalIndex:
         """
         if not self._postings:
             return NOTHING
-        best: dict[int, float] = {}
-        for key in forms(cleaned)[:MAX_FORMS]:
-            for text, score in self._of_key(key).items():
-                best[text] = max(score, best.get(text, 0.0))
+        best = self._of_key(match_keys(pa.array([cleaned], pa.large_string()))[0].as_py())
         texts = np.fromiter(best, np.int64, len(best))
         scores = np.fromiter(best.values(), np.float32, len(best))
         texts, scores = texts[scores >= SHARE], scores[scores >= SHARE]
@@ -89,7 +85,7 @@ class LexicalIndex:
         return texts[order], scores[order]
 
     def _of_key(self, key: str) -> dict[int, float]:
-        """Return the scores of all texts that one form of a query finds, by clean id."""
+        """Return the scores of all texts that a query finds, by clean id."""
         keys = pa.array([key], pa.large_string())
         query = fingerprints(keys)
         found = [containment(query, postings) for postings in self._postings]

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from promptscan import sketch
 from promptscan.disguise import examine
-from promptscan.errors import UsageError
-from promptscan.keyed import ALIKE, compare_keys, forms, key_similarity
+from promptscan.keyed import ALIKE, key_similarity
 from promptscan.matchkey import match_keys
 from promptscan.normalise import clean, clean_one
 from promptscan.sketch import BITS, LONGEST, nearest, sketches
@@ -40,11 +39,10 @@ def key(text: str) -> str:
     return str(match_keys(strings(text))[0])
 
 
-@pytest.mark.parametrize("disguise", [PLAIN, LOOK_ALIKE, SPACED, ENCODED, PLAIN.encode().hex(), garbled(PLAIN, 0.2, 1)])
+@pytest.mark.parametrize("disguise", [PLAIN, LOOK_ALIKE, SPACED, garbled(PLAIN, 0.2, 1)])
 def test_a_text_and_its_disguise_have_keys_alike(disguise: str):
-    scores = compare_keys(strings(PLAIN, disguise, OTHER), np.array([0, 1, 1]), np.array([1, 0, 2]))
-    assert scores[0] == scores[1] >= ALIKE
-    assert scores[2] == 0
+    assert key_similarity(key(PLAIN), key(disguise)) == key_similarity(key(disguise), key(PLAIN)) >= ALIKE
+    assert key_similarity(key(disguise), key(OTHER)) == 0
 
 
 def test_a_key_is_found_inside_another_even_with_a_typo():
@@ -76,16 +74,6 @@ def test_disguised_texts_are_told_from_plain_ones():
     )
     found = examine(strings(*plain, LOOK_ALIKE, SPACED, ENCODED, "h3ll0 th3re")).disguised
     assert found.tolist() == [False] * 5 + [True] * 4
-
-
-def test_forms_are_the_text_and_what_it_hides():
-    assert forms(f"Decode {ENCODED} now") == [key(f"Decode {ENCODED} now"), key(PLAIN)]
-    assert forms("...") == []
-
-
-def test_unequal_lists_of_pairs_are_refused():
-    with pytest.raises(UsageError, match="wanted as many"):
-        compare_keys(strings(PLAIN), np.array([0, 0]), np.array([0]))
 
 
 def test_the_nearest_sketch_of_a_garbled_text_is_its_own():

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from benchmarks.evasion.attack import Sent
 from promptscan.api import Store, scan
+from promptscan.decode import decoded
 from promptscan.embed import Embedded, embed_texts, load_encoder
 from promptscan.fingerprint import fingerprints
-from promptscan.keyed import forms, key_similarity
+from promptscan.keyed import key_similarity
 from promptscan.lexical import ENOUGH
 from promptscan.matchkey import match_keys
 from promptscan.normalise import clean
@@ -169,3 +170,14 @@ def by_original(sent: Sequence[Sent], scores: Scores, n: int) -> Scores:
     best = np.zeros(n, np.float32)
     np.maximum.at(best, [one.row for one in sent], scores)
     return best
+
+
+def forms(text: str) -> list[str]:
+    """Return the match keys of a text and of what its encodings hide, without the empty and the repeated ones.
+
+    Args:
+        text: a clean text.
+    """
+    texts = pa.array([text], pa.large_string())
+    keys = match_keys(pa.concat_arrays([texts, decoded(texts).text])).to_pylist()
+    return [key for key in dict.fromkeys(keys) if key]

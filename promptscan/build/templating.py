@@ -35,6 +35,7 @@ from promptscan.verify import Edges, Relation
 
 MEMBERS = 3  # texts a template needs at least
 JOINED = 65_536  # new texts matched to known templates at a time
+REFUSED = 4  # passages of a text that may turn out to be no frame; bounds the work whatever texts have in common
 JUST_JOINED = 0  # a template number where all that matters is that there is one
 
 Int64 = NDArray[np.int64]
@@ -239,12 +240,17 @@ def _anchored_templates(
     anchors = find_anchors(anchors_from(load_postings(writer), new.start, ~taken, ignore=ignore))
     cleans = np.unique(anchors.texts)
     texts = dict(zip(cleans.tolist(), clean_texts(con, cleans), strict=True))
-    for members in anchors.groups(taken):
+    refused = np.zeros(new.stop, np.int8)
+    for group in anchors.groups(taken):
+        members = group[refused[group] < REFUSED]
+        if len(members) < ANCHORED:
+            continue
         own = [texts[member] for member in members.tolist()]
         shortest = min(range(len(own)), key=lambda i: (len(own[i]), own[i]))
         before = len(found.values)
         _explain(members, own, shortest, ANCHORED, found)
         taken[[clean_id for clean_id, _, _ in found.values[before:]]] = True
+        refused[members[~taken[members]]] += 1
     local.template[taken[local.cleans] & (local.template < 0)] = JUST_JOINED
 
 
