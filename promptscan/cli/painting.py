@@ -159,7 +159,12 @@ def top_values(slots: Sequence[Mapping[str, Any]], width: int, *, colour: bool) 
 
 
 def values(common: Sequence[Mapping[str, Any]], n_values: int, width: int = VALUE) -> Text:
-    """Draw values with how many texts have them, commonest first, each at most `width` columns, and how many more there are."""
+    """Draw values with how many texts have them, commonest first, each at most `width` columns, and how many more there are.
+
+    A frame made from its cases has no texts of its own, hence no values.
+    """
+    if not common:
+        return plain("see its cases", "dim")
     drawn = plain("")
     for number, one in enumerate(common):
         drawn.append(" | " if number else "", "dim")
