@@ -6,6 +6,7 @@ ones, and the keys of the best proposals are compared.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from promptscan.candidates import load_postings
 from promptscan.fingerprint import fingerprints
 from promptscan.keyed import key_similarity
-from promptscan.lookup import Lookup
 from promptscan.matchkey import match_keys
 from promptscan.postings import Postings, containment
 from promptscan.sketch import Bits, nearest, sketches
@@ -27,7 +27,7 @@ ENOUGH = 3  # fingerprints a text must have for the share of them to say somethi
 SHARE = 0.5  # share of the fingerprints of the query, or of the text, from which on the other contains enough of it
 SURE = 0.9  # share from which on keys need not be compared any more
 PASSAGES = 8  # texts with a shared passage whose keys are compared
-NEAREST = 16  # texts with the nearest sketches whose keys are compared; each is a row group to read
+NEAREST = 16  # texts with the nearest sketches whose keys are compared
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 NOTHING: Found = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
@@ -61,8 +61,24 @@ class LexicalIndex:
         return [(int(segment.meta["first"]), self.files.verified(segment.file(name))) for segment in segments]
 
     @cached_property
-    def _cleans(self) -> Lookup:
-        return Lookup(self.files, "cleans", "cleans")
+    def _keys(self) -> list[tuple[int, NDArray[np.int64], NDArray[np.uint8]]]:
+        """The first clean id of each segment, and where each match key begins in its letters, UTF-8."""
+        paths = zip(self._files_of("key_offsets.npy"), self._files_of("keys.npy"), strict=True)
+        return [
+            (
+                first,
+                np.load(starts, mmap_mode="r", allow_pickle=False),
+                np.load(data, mmap_mode="r", allow_pickle=False),
+            )
+            for (first, starts), (_, data) in paths
+        ]
+
+    def _key(self, clean_id: int) -> str:
+        """Return the match key of a clean text, its first 4,096 letters."""
+        segment = bisect_right(self._keys, clean_id, key=lambda one: one[0]) - 1
+        first, starts, data = self._keys[segment]
+        start, stop = starts[clean_id - first], starts[clean_id - first + 1]
+        return data[start:stop].tobytes().decode()
 
     def search(self, cleaned: str) -> Found:
         """Find the clean texts that are a query in disguise, that contain much of it, or that it contains much of.
@@ -103,10 +119,8 @@ class LexicalIndex:
         best = unsure[np.lexsort((texts[unsure], -(share * shared)[unsure]))[:PASSAGES]]
         sketch = sketches(keys)[0]
         proposed = np.unique(np.concatenate([texts[best], self._nearest(sketch)]))
-        cleans = {text: row[0] for text, row in self._cleans.take(proposed.tolist(), ("clean",)).items()}
-        others = match_keys(pa.array(cleans.values(), pa.large_string())).to_pylist()
-        for text, other in zip(cleans, others, strict=True):
-            scores[text] = max(scores.get(text, 0.0), key_similarity(key, other))
+        for text in proposed.tolist():
+            scores[text] = max(scores.get(text, 0.0), key_similarity(key, self._key(text)))
         return scores
 
     def _nearest(self, sketch: Bits) -> NDArray[np.int64]:

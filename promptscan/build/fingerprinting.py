@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from promptscan.disguise import Examined, examine
 from promptscan.fingerprint import NGRAM, WINDOW, concatenate
 from promptscan.folds import folds
+from promptscan.matchkey import buffers
 from promptscan.normalise import pool_map
 from promptscan.postings import build_postings
 from promptscan.sketch import BITS, Bits, sketches
@@ -23,6 +25,7 @@ from promptscan.types import Progress
 
 PART = 262_144  # texts a segment: bounds memory, and what a killed run loses
 BATCH = 16_384  # texts a step
+KEPT = 4_096  # letters of a match key that are kept, to be compared with those of queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,19 @@ def _part(
 ) -> tuple[int, int]:
     """Fingerprint the clean texts `first`..`stop` into a segment, or adopt what an interrupted run left."""
     parents = "|".join(segment.name for segment in writer.manifest.of_kind("cleans"))
-    recipe = f"fingerprints 3|{NGRAM}|{WINDOW}|{BITS}|{folds().version}|{first}|{stop}|{parents}"
+    recipe = f"fingerprints 4|{KEPT}|{NGRAM}|{WINDOW}|{BITS}|{folds().version}|{first}|{stop}|{parents}"
     key = hashlib.sha256(recipe.encode()).hexdigest()
     known = writer.find("fingerprints", key)
     if known:
         writer.adopt(known)
         return int(known.meta["fingerprints"]), int(known.meta["decoded"])
-    parts, shares, sketched, hidden = [], [], [], 0
+    parts, shares, sketched, keys, hidden = [], [], [], [], 0
     with ThreadPoolExecutor(2) as pool:
         for found, bits in pool_map(pool, _batch, _batches(con, first, stop)):
             parts.append(found.fingerprints)
             shares.append((found.folded, found.decoded, found.disguised))
             sketched.append(bits)
+            keys.append(pc.utf8_slice_codeunits(found.keys, 0, KEPT))
             hidden += found.hiding
             progress("fingerprint", min(first + BATCH * len(parts), stop) - whole[0], whole[1] - whole[0])
     both = concatenate(parts)
@@ -80,6 +84,9 @@ def _part(
         copy_parquet(con, "FROM shares ORDER BY clean_id", directory / "clean_folds.parquet", group=LOOKUP_GROUP)
         con.unregister("shares")
         np.save(directory / "sketches.npy", np.concatenate(sketched), allow_pickle=False)
+        offsets, data = buffers(pa.concat_arrays(keys))
+        np.save(directory / "key_offsets.npy", offsets, allow_pickle=False)
+        np.save(directory / "keys.npy", data, allow_pickle=False)
     return len(both.hashes), hidden
 
 
