@@ -77,7 +77,8 @@ def test_periods_are_in_order_and_hold_every_prompt(tmp_path: Path):
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     for name in ("sharegpt_sample1k", "hh_rlhf_harmless_test", "oasst1_en_val", "oasst_eval_prompts"):
-        pq.write_table(pa.table({"text": [f"{name} {i}" for i in range(4)]}), tmp_path / f"{name}.parquet")
+        columns = {"text": [f"{name} {i}" for i in range(4)], "family": pa.nulls(4, pa.string())}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
     families = ["many"] * 6 + ["few"] * 2 + [None]
     pq.write_table(
         pa.table({"text": [f"text {i}" for i in range(9)], "family": families}), tmp_path / "labelled.parquet"
@@ -93,6 +94,18 @@ def test_a_sample_has_the_labels_that_can_be_found_and_background(data: Path):
     assert (~known).sum() == 7
     assert (texts.source == np.where(known, 0, 1)).all()
     assert sample(data, ("labelled",), 100, background=7).texts == texts.texts
+
+
+def test_a_set_without_labels_is_one(data: Path):
+    texts = sample(data, ("labelled", "oasst1_en_val"), 100)
+    assert np.bincount(texts.source).tolist() == [6]  # four texts are too few
+    pq.write_table(
+        pa.table({"text": [f"intent {i}" for i in range(5)], "family": pa.nulls(5, pa.string())}),
+        data / "intents.parquet",
+    )
+    texts = sample(data, ("labelled", "intents"), 100)
+    assert np.bincount(texts.source).tolist() == [6, 5]
+    assert len(np.unique(texts.gold[texts.source == 1])) == 1
 
 
 def test_promptscan_scans_the_logs_one_after_the_other_and_labels_every_text(tmp_path: Path):

@@ -39,13 +39,14 @@ class Sample:
 def sample(data: Path, names: tuple[str, ...], size: int, *, background: int = 0) -> Sample:
     """Read up to `size` texts of each set, and `background` human ones; the same ones every time.
 
-    Labels with few texts in the sample, and texts without a label, are left out.
+    Labels with few texts in the sample, and texts without a label, are left out; a set without labels has its name for one.
     """
     rng = np.random.default_rng(0)
     con = open_sets(data)
     found: dict[str, tuple[str | None, int]] = {}
     for number, name in enumerate(names):
-        rows = con.execute(f'SELECT text, family FROM "{name}" WHERE family IS NOT NULL ORDER BY 1, 2').fetchall()
+        rows = con.execute(f'SELECT text, family FROM "{name}" ORDER BY 1, 2').fetchall()
+        rows = [row for row in rows if row[1] is not None] or [(text, name) for text, _ in rows]
         chosen = [rows[i] for i in rng.permutation(len(rows))[:size]]
         label = dict(zip(cleaned([text for text, _ in chosen]), [str(family) for _, family in chosen], strict=True))
         many = {family for family, count in Counter(label.values()).items() if count >= SMALLEST}
