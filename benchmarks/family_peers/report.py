@@ -7,6 +7,10 @@ from typing import Any
 from benchmarks.family_peers.contestants import CONTESTANTS
 from benchmarks.family_peers.sets import INTENTS
 
+NOTE = (
+    "Labels are those of the sets' makers: ten of distill_pipelines are near-twins of one prompt, those of flan_cot are short "
+    "wordings around longer questions. ARI counts background, and texts in no family, each as a family of one."
+)
 TARGET = "Target: promptscan ahead of every peer in ARI"
 
 
@@ -20,6 +24,8 @@ def table(results: dict[str, Any]) -> str:
     lines += [
         "",
         _ahead(gold, names),
+        "",
+        NOTE,
         "",
         "Seconds / peak RSS in GiB (promptscan: of the whole scan, embedding included):",
         "",
