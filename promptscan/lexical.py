@@ -93,15 +93,15 @@ class LexicalIndex:
         """
         if not self._postings:
             return NOTHING
-        best = self._of_key(match_keys(pa.array([cleaned], pa.large_string()))[0].as_py())
-        texts = np.fromiter(best, np.int64, len(best))
-        scores = np.fromiter(best.values(), np.float32, len(best))
-        texts, scores = texts[scores >= SHARE], scores[scores >= SHARE]
+        texts, scores = self._of_key(match_keys(pa.array([cleaned], pa.large_string()))[0].as_py())
         order = np.lexsort((texts, -scores))
-        return texts[order], scores[order]
+        texts, scores = texts[order], scores[order]
+        _, first = np.unique(texts, return_index=True)  # a text may be there twice: its best score comes first
+        first = np.sort(first[scores[first] >= SHARE])
+        return texts[first], scores[first].astype(np.float32)
 
-    def _of_key(self, key: str) -> dict[int, float]:
-        """Return the scores of all texts that a query finds, by clean id."""
+    def _of_key(self, key: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the texts that a query finds and their scores; some texts twice."""
         keys = pa.array([key], pa.large_string())
         query = fingerprints(keys)
         found = [containment(query, postings) for postings in self._postings]
@@ -114,14 +114,12 @@ class LexicalIndex:
         fewer = np.minimum(size, len(query.hashes))
         share = shared / np.maximum(fewer, 1)
         telling = (share >= SHARE) & (fewer >= ENOUGH)
-        scores = dict(zip(texts[telling].tolist(), share[telling].tolist(), strict=True))
         unsure = np.flatnonzero(~(telling & (share >= SURE)))
         best = unsure[np.lexsort((texts[unsure], -(share * shared)[unsure]))[:PASSAGES]]
         sketch = sketches(keys)[0]
         proposed = np.unique(np.concatenate([texts[best], self._nearest(sketch)]))
-        for text in proposed.tolist():
-            scores[text] = max(scores.get(text, 0.0), key_similarity(key, self._key(text)))
-        return scores
+        alike = np.array([key_similarity(key, self._key(text)) for text in proposed.tolist()], np.float64)
+        return np.concatenate([texts[telling], proposed]), np.concatenate([share[telling], alike])
 
     def _nearest(self, sketch: Bits) -> NDArray[np.int64]:
         """Return the clean ids with the nearest sketches over all segments."""
