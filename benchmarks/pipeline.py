@@ -194,7 +194,10 @@ def table(results: dict[str, Any]) -> str:
 
     row("end to end, prompts/s", "≥ 1,500 at 1 M", lambda r: f"{r['prompts_per_second']:,.0f}")
     row("peak RSS, GiB", "≤ 6 at 1 M", lambda r: f"{r['peak_rss_bytes'] / 2**30:.2f}")
-    stages = ["ingest", "normalise", "fingerprint", "embed", "index", "neighbours", "templates", "families", "accounts"]
+    stages = [
+        *("ingest", "normalise", "fingerprint", "embed", "index", "neighbours", "compare", "calibrate", "templates"),
+        *("probes", "families", "capabilities", "accounts"),
+    ]
     for stage in stages:
         budget = {"ingest": "≥ 100,000 on Parquet", "neighbours": "≤ 600 s at 1 M", "families": "≤ 60 s at 1 M"}.get(
             stage, ""
