@@ -198,6 +198,7 @@ def say_build(report: BuildReport) -> None:
         "templates": "{templates:,} new templates, {templated:,} texts in templates, {groups:,} new duplicate groups",
         "probes": "{templates:,} templates ask for {probes:,} things",
         "families": "{families:,} families ({born:,} new), {clustered:,} texts in them, {noise:,} in none",
+        "capabilities": "{probing:,} of {families:,} families probe something",
         "accounts": "{accounts:,} accounts, {pairs:,} family-account pairs",
     }
     for name, line in lines.items():
