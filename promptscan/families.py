@@ -19,7 +19,7 @@ from promptscan.assign import followed
 from promptscan.graph import Graph
 from promptscan.hierarchy import family_nodes
 from promptscan.labelling import MEMBERS, label_families
-from promptscan.membership import Groupings, Membership, find_all, find_new
+from promptscan.membership import Groupings, Membership, find_all, find_new, renumbered
 from promptscan.registry import Event, FamilyEvent, Naming, fall_quiet, family_name, name_families
 from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
@@ -83,14 +83,14 @@ def find_families(
             "SELECT clean_id, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts, max(ts) AS last_ts "
             "FROM base_prompts JOIN base_text_cleans USING (text_id) GROUP BY clean_id ORDER BY clean_id"
         ).fetchnumpy()
-        former = _former(writer, con, graph.n)
         templates = _numbered(con, "template_id", "base_template_members", graph.n)
+        former = _former(writer, con, templates)
         probes = _numbered(con, "coalesce(probe_id, template_id)", PROBE_MEMBERS, graph.n)
         duplicates = _numbered(con, "duplicate_id", "base_duplicate_members", graph.n)
         groups = Groupings(_units(templates, duplicates), duplicates, _units(probes, duplicates))
         basis = _basis(writer, rules)
         before = writer.manifest.of_kind("families")
-        clustered_n = int(before[0].meta.get("clustered_n", 0)) if before and not recluster else 0
+        clustered_n = int(before[0].meta["clustered_n"]) if before and not recluster else 0
         whole = not clustered_n or before[0].meta["basis"] != basis or graph.n >= DOUBLED * clustered_n
         if whole:
             found, clustered_n = find_all(graph, groups.probes, rules), graph.n
@@ -160,8 +160,7 @@ def _units(templates: IntArray, duplicates: IntArray) -> IntArray:
     units = np.where(templates >= 0, templates, followed(duplicates, templates))
     alone = (units < 0) & (duplicates >= 0)
     units[alone] = int(templates.max(initial=-1)) + 1 + duplicates[alone]
-    known = np.unique(units[units >= 0])
-    return np.where(units >= 0, np.searchsorted(known, units), -1)
+    return renumbered(units)
 
 
 def _kinds(labels: IntArray, families: int, templates: IntArray, duplicates: IntArray) -> list[str]:
@@ -186,8 +185,9 @@ def _copies(labels: IntArray, weights: dict[str, Any], min_copies: int) -> IntAr
     return np.asarray(candidates[labels[candidates] < 0], dtype=np.int64)
 
 
-def _former(writer: Writer, con: duckdb.DuckDBPyConnection, n: int) -> _Former:
+def _former(writer: Writer, con: duckdb.DuckDBPyConnection, templates: IntArray) -> _Former:
     """Read the families of the last build."""
+    n = len(templates)
     names = con.execute("SELECT family_id FROM base_family_names ORDER BY family_id[3:]::BIGINT").fetchnumpy()[
         "family_id"
     ]
@@ -198,17 +198,14 @@ def _former(writer: Writer, con: duckdb.DuckDBPyConnection, n: int) -> _Former:
     probabilities[rows["clean_id"]] = rows["probability"]
     reach, retired, known = np.zeros(n, dtype=np.float32), np.full(n, -1, dtype=np.int64), 0
     for segment in writer.manifest.of_kind("families"):
-        if not segment.has("reach.npy"):  # written before texts were assigned: all are clustered
-            continue
         before = np.load(writer.verified(segment.file("reach.npy")), allow_pickle=False)
         known = len(before)
         reach[:known] = before
         retired[:known] = np.load(writer.verified(segment.file("retired.npy")), allow_pickle=False)
     gone = np.unique(retired[retired >= 0])
     retired = np.where(retired >= 0, len(names) + np.searchsorted(gone, retired), -1)
-    templated = _numbered(con, "template_id", "base_template_members", n) >= 0
     with_template = np.zeros(len(names), dtype=bool)
-    with_template[labels[(labels >= 0) & templated]] = True
+    with_template[labels[(labels >= 0) & (templates >= 0)]] = True
     every = [*(str(name) for name in names), *(family_name(number) for number in gone.tolist())]
     return _Former(every, Membership(labels, probabilities, reach, with_template), retired, known)
 

@@ -44,9 +44,11 @@ class LexicalIndex:
         return load_postings(self.files)
 
     @cached_property
-    def _sizes(self) -> list[NDArray[np.int32]]:
-        """How many fingerprints each text of a segment has."""
-        return [np.load(path, mmap_mode="r", allow_pickle=False) for _, path in self._files_of("sizes.npy")]
+    def _sizes(self) -> list[tuple[int, NDArray[np.int32]]]:
+        """The first clean id of each segment, and how many fingerprints each of its texts has."""
+        return [
+            (first, np.load(path, mmap_mode="r", allow_pickle=False)) for first, path in self._files_of("sizes.npy")
+        ]
 
     @cached_property
     def _sketches(self) -> list[tuple[int, Bits]]:
@@ -107,10 +109,7 @@ class LexicalIndex:
         found = [containment(query, postings) for postings in self._postings]
         texts = np.concatenate([part.texts for part in found]).astype(np.int64)
         shared = np.concatenate([part.shared for part in found])
-        firsts = (first for first, _ in self._sketches)
-        size = np.concatenate(
-            [own[part.texts - first] for part, own, first in zip(found, self._sizes, firsts, strict=True)]
-        )
+        size = np.concatenate([own[part.texts - first] for part, (first, own) in zip(found, self._sizes, strict=True)])
         fewer = np.minimum(size, len(query.hashes))
         share = shared / np.maximum(fewer, 1)
         telling = (share >= SHARE) & (fewer >= ENOUGH)

@@ -106,7 +106,7 @@ def find_new(graph: Graph, known: Membership, groups: Groupings, rules: FamilyRu
     rows = np.union1d(waiting, _around(graph, waiting)).astype(np.int64)
     core = graph.distances[rows, min(rules.min_samples, graph.k, max(graph.n - 1, 1)) - 1]
     fresh = assigned.labels[rows] < 0
-    own = _renumbered(np.where(fresh, groups.probes[rows], -1))
+    own = renumbered(np.where(fresh, groups.probes[rows], -1))
     found = _found(graph.among(rows), own, rules, core, fresh)
     labels, reach = assigned.labels, assigned.reach
     probabilities = np.maximum(known.probabilities, assigned.probabilities)
@@ -117,7 +117,7 @@ def find_new(graph: Graph, known: Membership, groups: Groupings, rules: FamilyRu
     with_template[np.unique(labels[(groups.units >= 0) & (labels >= 0) & (labels < known.families)])] = True
     with_template = np.concatenate([with_template, found.with_template])
     left = np.unique(labels[labels >= 0])
-    return Membership(_renumbered(labels), probabilities, reach, with_template[left])
+    return Membership(renumbered(labels), probabilities, reach, with_template[left])
 
 
 def stale_rows(graph: Graph, probes: Int64, first_new: int) -> NDArray[np.bool_]:
@@ -156,7 +156,7 @@ def _clustered_anew(
 ) -> Membership:
     """Cluster whole regions; their families come after the known ones, of which some may be left without texts."""
     rows = np.flatnonzero(stale)
-    found = _found(graph.among(rows), _renumbered(probes[rows]), rules)
+    found = _found(graph.among(rows), renumbered(probes[rows]), rules)
     labels, probabilities, reach = known.labels.copy(), known.probabilities.copy(), known.reach.copy()
     labels[rows] = np.where(found.labels >= 0, found.labels + known.families, -1)
     probabilities[rows], reach[rows] = found.probabilities, found.reach
@@ -169,7 +169,7 @@ def _around(graph: Graph, rows: Int64) -> Int64:
     return near[near >= 0].astype(np.int64)
 
 
-def _renumbered(numbers: Int64) -> Int64:
+def renumbered(numbers: Int64) -> Int64:
     """Number what there is from 0; -1 stays."""
     known = np.unique(numbers[numbers >= 0])
     return np.where(numbers >= 0, np.searchsorted(known, numbers), -1)
@@ -189,7 +189,7 @@ def _found(
         sizes = np.bincount(clusters[clusters >= 0])
         own = np.bincount(clusters[(clusters >= 0) & fresh], minlength=len(sizes))
         clusters = np.where(fresh & (clusters >= 0) & np.append(own > sizes / 2, False)[clusters], clusters, -1)
-        clusters = _renumbered(clusters)
+        clusters = renumbered(clusters)
     labels, with_template = unite(clusters, probes, rules.min_family_size)
     probabilities = clustering.probabilities.astype(np.float64)
     probabilities[(probes >= 0) & (labels >= 0)] = 1.0  # the text itself says that it belongs

@@ -17,12 +17,11 @@ from rapidfuzz.distance import Indel
 
 from promptscan.decode import decoded
 from promptscan.errors import UsageError
+from promptscan.keyed import COMPARED, PASSAGE
 from promptscan.matchkey import match_keys
 from promptscan.pieces import cores
 from promptscan.verify import EDIT, Comparison, Edges, Relation
 
-COMPARED = 2_048  # letters of a key that are aligned
-PASSAGE = 20  # letters of a key that are no coincidence in another one
 HIDES = 0.5  # share of a text in an encoding from which on it is compared as what it hides
 
 Int64 = NDArray[np.int64]

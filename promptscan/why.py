@@ -18,9 +18,9 @@ from promptscan.hits import Change, Kind, SharedPassage, SlotPair, Why
 from promptscan.normalise import clean
 from promptscan.passages import Passage, holding, longest
 from promptscan.templates import Template, match
+from promptscan.verify import EDIT
 
 COMPARED = 8_000  # characters of a text that are compared with the query to explain a hit
-EDIT = 0.8  # Indel similarity of characters from which on two texts are edits of each other
 CONTAINS = 90.0  # partial ratio, in per cent, from which on one text contains the other
 LONG = 320  # characters of the shorter text beyond which fingerprints alone say what contains what: aligning costs too much
 PASSAGE = 30  # characters a passage must have to be contained in more than a coincidence

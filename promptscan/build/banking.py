@@ -124,11 +124,10 @@ def _mark_from(
 
 def _fingerprints(writer: Writer, segment: Segment, bank: BankIndex, first: int) -> tuple[Fingerprints, Int64]:
     """Return the fingerprints that texts from number `first` on share with a bank, and how many each text of the segment has."""
-    hashes, indptr, texts = (
+    hashes, indptr, texts, counts = (
         np.load(writer.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
-        for name in ("hashes", "indptr", "texts")
+        for name in ("hashes", "indptr", "texts", "sizes")
     )
-    counts = np.bincount(texts - int(segment.meta["first"]), minlength=int(segment.meta["n"]))
     shared = np.flatnonzero(np.isin(hashes, bank.hashes, assume_unique=True))
     sizes = indptr[shared + 1] - indptr[shared]
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
