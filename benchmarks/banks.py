@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import machine
+from benchmarks.labelled import HUMAN
 from promptscan import banks
 from promptscan.banks import BankIndex, key_digests, match
 from promptscan.curation import Kind
@@ -33,16 +34,6 @@ from promptscan.normalise import clean
 from promptscan.postings import candidate_pairs
 
 BANKS = ("awesome_prompts_revs", "benign_templates", "chat_bench")
-HUMAN = (
-    "sharegpt_sample1k",
-    "hh_rlhf_harmless_test",
-    "oasst1_en_val",
-    "oasst_eval_prompts",
-    "arena_hard",
-    "autoj_queries",
-    "instructionwild_users",
-    "nq_open",
-)
 FREQUENCIES = (0, 64, 32, 16, 8, 4, 2, 1)  # 0: nothing is left out
 SHARES = (0.5, 0.7, 0.8, 0.9)
 EDITS = (0.02, 0.05, 0.1, 0.2)

@@ -23,11 +23,16 @@ def ari(one: Int64, other: Int64) -> float:
 
     Source: Hubert and Arabie, Comparing partitions, Journal of Classification 2, 1985, equation 5.
     """
-    table = _contingency(one, other)
-    both, rows, columns = _pairs(table.data), _pairs(table.sum(axis=1)), _pairs(table.sum(axis=0))
+    both, rows, columns = pairs_inside(one, other)
     expected = rows * columns / max(_pairs(np.array([len(one)])), 1.0)
     most = (rows + columns) / 2
     return float((both - expected) / (most - expected)) if most > expected else 1.0
+
+
+def pairs_inside(one: Int64, other: Int64) -> tuple[float, float, float]:
+    """Return how many pairs of texts are in one group in both groupings, in the one, and in the other."""
+    table = _contingency(one, other)
+    return _pairs(table.data), _pairs(table.sum(axis=1)), _pairs(table.sum(axis=0))
 
 
 def v_measure(gold: Int64, found: Int64) -> float:

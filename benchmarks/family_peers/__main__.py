@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import machine
+from benchmarks.contest import run_alone, write_texts
 from benchmarks.family_peers.contestants import CONTESTANTS
 from benchmarks.family_peers.report import table
 from benchmarks.family_peers.sets import INTENTS, LABELLED, Sample, sample
@@ -71,22 +70,16 @@ class Arena:
             shutil.rmtree(folder, ignore_errors=True)
         source.mkdir(parents=True)
         texts = [text for part in parts for text in part.texts]
-        (source / "texts").write_bytes("\0".join(text.replace("\0", " ") for text in texts).encode("utf-8"))
+        write_texts(source / "texts", texts)
         np.save(source / "vectors.npy", embed_texts(self.encoder, texts).vectors.astype(np.float32))
         first = 0
         for number, part in enumerate(parts):
             pq.write_table(log_of(part.texts, first), source / f"log-{number}.parquet")
             first += len(part.texts)
-        python = sys.executable if name == "promptscan" else str(self.python.absolute())
-        command = [python, "-m", "benchmarks.family_peers.alone", name, str(source.absolute()), str(out.absolute())]
-        print(f"{name}: {len(texts):,} texts", file=sys.stderr)
-        try:
-            done = subprocess.run(command, check=False, timeout=self.limit, cwd=ROOT, capture_output=True, text=True)
-        except subprocess.TimeoutExpired:
-            return {"failed": f"stopped after {self.limit:,.0f} s"}, np.full(len(texts), -1)
-        if done.returncode:
-            print(done.stderr, file=sys.stderr)
-            return {"failed": f"ended with {done.returncode}"}, np.full(len(texts), -1)
+        module = "benchmarks.family_peers.alone"
+        failed = run_alone(module, name, source, out, python=self.python, limit=self.limit, n=len(texts))
+        if failed:
+            return failed, np.full(len(texts), -1)
         labels = np.load(out / "labels.npy", allow_pickle=False)
         return json.loads((out / "result.json").read_text()), labels
 

@@ -22,8 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks import machine
+from benchmarks.contest import run_alone, write_texts
 from benchmarks.peers.contestants import CONTESTANTS, KINDS
 from benchmarks.peers.judge import DUPLICATES, TEMPLATES, Labelled, agreement
 from benchmarks.peers.report import table
@@ -39,7 +38,6 @@ from promptscan.simulate import SimulationConfig, simulate
 DAYS = 45
 PER_ACCOUNT = 20
 PYTHON = Path("benchmarks/work/peers/bin/python")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
@@ -94,18 +92,12 @@ def contest(name: str, texts: list[str], options: argparse.Namespace) -> tuple[d
     """Run one contestant; return what it took, and its groups by kind."""
     options.work.mkdir(parents=True, exist_ok=True)
     source, out = options.work / "texts", options.work / "out"
-    source.write_bytes("\0".join(text.replace("\0", " ") for text in texts).encode("utf-8", "surrogatepass"))
+    write_texts(source, texts)
     shutil.rmtree(out, ignore_errors=True)
-    python = sys.executable if name == "promptscan" else str(options.python.absolute())
-    command = [python, "-m", "benchmarks.peers.alone", name, str(source.absolute()), str(out.absolute())]
-    print(f"{name}: {len(texts):,} texts", file=sys.stderr)
-    try:
-        done = subprocess.run(command, check=False, timeout=options.limit, cwd=ROOT, capture_output=True, text=True)
-    except subprocess.TimeoutExpired:
-        return {"failed": f"stopped after {options.limit:,.0f} s", "stopped": options.limit}, {}
-    if done.returncode:
-        print(done.stderr, file=sys.stderr)
-        return {"failed": f"ended with {done.returncode}"}, {}
+    module = "benchmarks.peers.alone"
+    failed = run_alone(module, name, source, out, python=options.python, limit=options.limit, n=len(texts))
+    if failed:
+        return failed, {}
     groups = {
         kind: np.load(out / f"{kind}.npy") for kind in ("duplicates", "templates") if (out / f"{kind}.npy").exists()
     }

@@ -14,18 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.contest import peak_bytes, read_texts
 from benchmarks.peers.contestants import CONTESTANTS
-
-
-def peak_bytes() -> int:
-    """Return this process's peak resident memory; what getrusage says is at least its parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
 def main(name: str, source: Path, out: Path) -> None:
     """Run, and write what was found."""
-    texts = source.read_bytes().decode("utf-8", "surrogatepass").split("\0")
+    texts = read_texts(source)
     before = peak_bytes()
     answer = CONTESTANTS[name](texts)
     out.mkdir(parents=True, exist_ok=True)

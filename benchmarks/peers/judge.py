@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from benchmarks.partitions import ari, pairs_inside
 from benchmarks.peers.contestants import numbered
 
 Int64 = NDArray[np.int64]
@@ -77,22 +78,10 @@ def agreement(gold: Int64, found: Int64) -> dict[str, float]:
 
     Returns:
         Precision and recall of the pairs found, and the adjusted Rand index; 1 where nothing could be missed.
-
-    Source: Hubert and Arabie, Comparing partitions, Journal of Classification 2, 1985, equation 5.
     """
-    _, gold = np.unique(gold, return_inverse=True)
-    _, found = np.unique(found, return_inverse=True)
-    _, both = np.unique(np.stack([gold, found]), axis=1, return_counts=True)
-    common, wanted, given = (_pairs(counts) for counts in (both, np.bincount(gold), np.bincount(found)))
-    expected = wanted * given / max(_pairs(np.array([len(gold)])), 1)
-    most = (wanted + given) / 2
+    common, wanted, given = pairs_inside(gold, found)
     return {
         "precision": round(common / given, 4) if given else 1.0,
         "recall": round(common / wanted, 4) if wanted else 1.0,
-        "ari": round((common - expected) / (most - expected), 4) if most > expected else 1.0,
+        "ari": round(ari(gold, found), 4),
     }
-
-
-def _pairs(counts: NDArray[np.integer]) -> int:
-    """Return how many pairs are inside groups of these sizes."""
-    return sum(n * (n - 1) // 2 for n in counts.tolist())
