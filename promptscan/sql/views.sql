@@ -163,13 +163,23 @@ JOIN base_text_cleans c USING (clean_id);
 
 CREATE VIEW capabilities AS FROM base_capabilities;
 
+CREATE VIEW family_evidence AS FROM base_family_evidence;
+
+CREATE VIEW family_axes AS FROM base_family_axes;
+
 CREATE VIEW campaigns AS FROM base_campaigns;
 
 CREATE VIEW campaign_accounts AS FROM base_campaign_accounts;
 
 CREATE VIEW campaign_families AS FROM base_campaign_families;
 
+CREATE VIEW campaign_entities AS FROM base_campaign_entities;
+
+CREATE VIEW campaign_days AS FROM base_campaign_days;
+
 CREATE VIEW alerts AS FROM base_alerts;
+
+CREATE VIEW alert_growth AS FROM base_alert_growth;
 
 CREATE VIEW runs AS FROM base_runs;
 

@@ -155,6 +155,33 @@ TABLES: dict[str, Table] = {
     "family_days": Table(
         "stats", {"family_id": "VARCHAR", "day": "DATE", "n_prompts": "BIGINT", "n_accounts": "BIGINT"}
     ),
+    "family_evidence": Table(
+        "evidence",
+        {
+            "family_id": "VARCHAR",
+            "kind": "VARCHAR",
+            "against": "BOOLEAN",
+            "sufficient": "BOOLEAN",
+            "value": "DOUBLE",
+            "expected": "DOUBLE",
+            "n": "BIGINT",
+            "log10_e": "DOUBLE",
+            "sentence": "VARCHAR",
+        },
+    ),
+    "family_axes": Table(
+        "evidence",
+        {
+            "family_id": "VARCHAR",
+            "transfer": "DOUBLE",
+            "actors": "DOUBLE",
+            "n_actors": "DOUBLE",
+            "threshold": "DOUBLE",
+            "alpha": "DOUBLE",
+            "looks": "BIGINT",
+            "passed": "BOOLEAN",
+        },
+    ),
     "campaigns": Table(
         "campaigns",
         {
@@ -167,13 +194,49 @@ TABLES: dict[str, Table] = {
             "last_ts": "TIMESTAMP",
             "evidence": "JSON",
             "counter_evidence": "JSON",
+            "label": "VARCHAR",
+            "capability": "VARCHAR",
+            "severity": "VARCHAR",
         },
     ),
     "campaign_accounts": Table(
         "campaigns",
-        {"campaign_id": "VARCHAR", "account_id": "VARCHAR", "score": "DOUBLE", "reasons": "VARCHAR[]"},
+        {
+            "campaign_id": "VARCHAR",
+            "account_id": "VARCHAR",
+            "score": "DOUBLE",
+            "reasons": "VARCHAR[]",
+            "n_prompts": "BIGINT",
+            "share": "DOUBLE",
+            "first_ts": "TIMESTAMP",
+            "last_ts": "TIMESTAMP",
+        },
     ),
-    "campaign_families": Table("campaigns", {"campaign_id": "VARCHAR", "family_id": "VARCHAR"}),
+    "campaign_families": Table(
+        "campaigns",
+        {
+            "campaign_id": "VARCHAR",
+            "family_id": "VARCHAR",
+            "n_prompts": "BIGINT",
+            "n_accounts": "BIGINT",
+            "score": "DOUBLE",
+            "reason": "VARCHAR",
+        },
+    ),
+    "campaign_entities": Table(
+        "campaigns",
+        {
+            "campaign_id": "VARCHAR",
+            "kind": "VARCHAR",
+            "value": "VARCHAR",
+            "n_accounts": "BIGINT",
+            "n_others": "BIGINT",
+            "weight": "DOUBLE",
+        },
+    ),
+    "campaign_days": Table(
+        "campaigns", {"campaign_id": "VARCHAR", "day": "DATE", "n_prompts": "BIGINT", "n_accounts": "BIGINT"}
+    ),
     "alerts": Table(
         "alerts",
         {
@@ -184,6 +247,19 @@ TABLES: dict[str, Table] = {
             "kind": "VARCHAR",
             "score": "DOUBLE",
             "message": "VARCHAR",
+            "severity": "VARCHAR",
+            "n_accounts": "BIGINT",
+            "n_prompts": "BIGINT",
+        },
+    ),
+    "alert_growth": Table(
+        "alerts",
+        {
+            "alert_id": "VARCHAR",
+            "ts": "TIMESTAMP",
+            "n_accounts": "BIGINT",
+            "n_prompts": "BIGINT",
+            "n_families": "BIGINT",
         },
     ),
     "quarantine": Table(
