@@ -116,7 +116,8 @@ def report_sightings(
 def _parent(one: Sighting, alert_of: Mapping[str, str], members: Mapping[str, frozenset[str]]) -> str | None:
     """Return the alert that most of a campaign's members were reported with."""
     shared = sorted(
-        ((len(one.accounts & members[name]), alert) for name, alert in alert_of.items() if name in members), reverse=True
+        ((len(one.accounts & members[name]), alert) for name, alert in alert_of.items() if name in members),
+        reverse=True,
     )
     if shared and one.accounts and shared[0][0] >= SAME * len(one.accounts):
         return shared[0][1]
@@ -145,7 +146,10 @@ def message(one: Sighting) -> str:
     since = f" since {one.first_ts:%Y-%m-%d}" if one.first_ts else ""
     label = f", first of all “{one.label[:80]}”" if one.label else ""
     why = " ".join(str(row["sentence"]) for row in _telling(one.evidence)) or "See its evidence."
-    doubts = " ".join(str(row["sentence"]) for row in one.counter[:REASONS]) or "Nothing that was looked for speaks against it."
+    doubts = (
+        " ".join(str(row["sentence"]) for row in one.counter[:REASONS])
+        or "Nothing that was looked for speaks against it."
+    )
     return (
         f"{len(one.accounts):,} accounts sent {one.n_prompts:,} prompts of {families}{what}{label}{since}. "
         f"Why: {why} Why it may be wrong: {doubts}"

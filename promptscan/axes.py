@@ -82,10 +82,14 @@ def judge(
 
     Args:
         families: ids.
-        transfer, eligible: the transfer axis, and whether it passes.
-        n_prompts: prompts of each.
-        actors, n_actors: log10 e-value that its accounts act as one, and how many effective actors they are.
-        together, together_actors, n_together: the same for the group of each family, and the group's families.
+        transfer: the transfer axis, float64 (f,).
+        eligible: whether it passes, bool (f,).
+        n_prompts: prompts of each, int64 (f,).
+        actors: log10 e-value that its accounts act as one, float64 (f,).
+        n_actors: how many effective actors they are, float64 (f,).
+        together: log10 e-value of the group of each family, float64 (f,).
+        together_actors: the group's effective actors, float64 (f,).
+        n_together: the group's families, int64 (f,).
         before: what the last build kept.
         budget: false alerts that are accepted for the families that are new, > 0.
         barred: families that an analyst called benign: they do not pass, whatever is seen.

@@ -63,6 +63,11 @@ class Settings:
         """The device to load an encoder on; None leaves the choice to it."""
         return None if self.device == AUTO else self.device
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Kinds of evidence that are left out, in order."""
+        return tuple(sorted({part.strip() for part in self.evidence_without.split(",") if part.strip()}))
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:

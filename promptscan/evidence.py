@@ -104,7 +104,9 @@ def weigh(
         if nulls is None:
             told = finding.sufficient & reference
             known_nulls[finding.kind] = null_of(score_of(finding.tail.plain[told & (finding.tail.plain < 0)]))
-        strength[row] = np.where(finding.sufficient, log_e(deflated(finding.tail.log_p, known_nulls[finding.kind])), 0.0)
+        strength[row] = np.where(
+            finding.sufficient, log_e(deflated(finding.tail.log_p, known_nulls[finding.kind])), 0.0
+        )
         if inside and finding.kind in inside:
             strength[row] = np.maximum(strength[row], inside[finding.kind])
     merged, known, groups = [], [], {}
@@ -129,7 +131,9 @@ def evidence_table(findings: Sequence[Finding], strength: Float64, families: Seq
     columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
     for number, family in enumerate(families):
         shown = [row for row, one in enumerate(findings) if one.shown is None or one.shown[number]]
-        shown.sort(key=lambda row: (findings[row].against, not findings[row].sufficient[number], -strength[row, number], row))
+        shown.sort(
+            key=lambda row: (findings[row].against, not findings[row].sufficient[number], -strength[row, number], row)
+        )
         for row in shown:
             one = findings[row]
             enough = bool(one.sufficient[number])

@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.axes import Axes, Before, judge
@@ -87,7 +86,7 @@ def weigh_evidence(
     facts = read_facts(con, releases)
     before, budget = _before(con), settings.alert_budget * _days(writer, con, newest)
     findings = find(facts)
-    without = tuple(part.strip() for part in settings.evidence_without.split(",") if part.strip())
+    without = settings.left_out
     weighed = weigh(findings, facts.eligible, without)
     group, together, together_actors, n_together = _groups(facts, findings, weighed, without)
     axes = judge(
@@ -115,7 +114,13 @@ def weigh_evidence(
 
 def before_digest(before: Before) -> str:
     """Digest what was kept of families: looks and shares of the budget depend on the past."""
-    parts = [before.families, before.alpha.tolist(), before.looks.tolist(), before.n_prompts.tolist(), before.passed.tolist()]
+    parts = [
+        before.families,
+        before.alpha.tolist(),
+        before.looks.tolist(),
+        before.n_prompts.tolist(),
+        before.passed.tolist(),
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -173,5 +178,3 @@ def _days(writer: Writer, con: duckdb.DuckDBPyConnection, newest: datetime | Non
         return 1.0
     days = (newest - since).total_seconds() / 86_400
     return max(days, 1.0) if last is None else max(days, 1 / 24)
-
-

@@ -15,6 +15,8 @@ from promptscan.campaigns.reasons import reasons
 from promptscan.campaigns.surprise import overlap_log_tail, significant
 from promptscan.campaigns.traffic import Bools, Floats, Ints, Times, Traffic
 
+LEAST = 4  # members of a campaign: three may be friends
+
 COMPANION_SHARE = (
     0.5  # of a family's accounts, and of its prompts, that must be members' before it joins a campaign it did not found
 )
@@ -138,7 +140,7 @@ def _rank(traffic: Traffic, group: Ints, parties: Parties, scores: Scores) -> tu
     """Number the campaigns by their members; a family that nobody sent anything to is none."""
     n_members = np.bincount(parties.group[scores.member], minlength=parties.n_groups)
     order = np.argsort(-n_members, kind="stable")
-    order = order[n_members[order] > 0]
+    order = order[n_members[order] >= LEAST]
     rank = np.full(parties.n_groups + 1, -1, dtype=np.int64)
     rank[order] = np.arange(len(order))
     kept = np.flatnonzero(rank[parties.group] >= 0)

@@ -122,5 +122,14 @@ def short(facts: Facts) -> Finding:
 def _told(facts, kind, value, expected, n, shown, says) -> Finding:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Make a finding that is told and does not count."""
     return Finding(
-        kind, Group.NONE, value, expected, n, Tail.nothing(facts.n), np.ones(facts.n, dtype=bool), says, against=True, shown=shown
+        kind,
+        Group.NONE,
+        value,
+        expected,
+        n,
+        Tail.nothing(facts.n),
+        np.ones(facts.n, dtype=bool),
+        says,
+        against=True,
+        shown=shown,
     )

@@ -228,7 +228,9 @@ def _obfuscated(con: duckdb.DuckDBPyConnection, pairs: dict[str, Any]) -> tuple[
 def _asks(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64]) -> tuple[list[str], Int64, Float64]:
     """Return who asked what in the days after each release that the log covers."""
     names = sorted(releases, key=lambda name: (releases[name], name))
-    kept, parts, usual = [], [], []
+    kept: list[str] = []
+    parts: list[Int64] = []
+    usual: list[float] = []
     for name in names:
         since, until = releases[name], releases[name] + np.timedelta64(MODEL_DAYS, "D")
         values = [name, str(since), str(until)]
@@ -243,7 +245,15 @@ def _asks(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64]) ->
             "WHERE ts >= $2::TIMESTAMP AND ts < $3::TIMESTAMP GROUP BY family, account ORDER BY ALL", values
         ).fetchnumpy()  # fmt: skip
         parts.append(
-            np.stack([_int(found["family"]), _int(found["account"]), np.full(len(found["family"]), len(kept)), _int(found["moved"])], 1)
+            np.stack(
+                [
+                    _int(found["family"]),
+                    _int(found["account"]),
+                    np.full(len(found["family"]), len(kept)),
+                    _int(found["moved"]),
+                ],
+                1,
+            )
         )
         kept.append(name)
         usual.append(float(row[0]))
@@ -258,7 +268,9 @@ def _fills(con: duckdb.DuckDBPyConnection, n_families: int) -> Fills:
         "coalesce(min(s.ts), TIMESTAMP 'epoch') AS ts "
         "FROM sent s JOIN base_template_members m USING (clean_id) GROUP BY ALL)"
     )
-    rows = _columns(con, "SELECT family, account, dense_rank() OVER (ORDER BY template) - 1 AS template FROM filled ORDER BY row")
+    rows = _columns(
+        con, "SELECT family, account, dense_rank() OVER (ORDER BY template) - 1 AS template FROM filled ORDER BY row"
+    )
     slots = _columns(
         con,
         "SELECT f.row, dense_rank() OVER (ORDER BY f.template, v.slot) - 1 AS slot, hash(v.value)::UBIGINT AS value, "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.findings.facts import Facts
+from promptscan.signals.sums import summed
 from promptscan.signals.sweeps import Repeats
 from promptscan.signals.tails import count_tail, tolerant_count
 
@@ -79,8 +80,8 @@ def companionship(together: SharedFamilies, n_families: int) -> Repeats:
     chance = together.size / max(together.total, 1)
     weight = np.maximum(-np.log(np.maximum(chance, 1e-12)), 0.0)
     met = together.common * (together.common - 1) / 2
-    pairs = np.bincount(together.family, met, n_families)
-    observed = np.bincount(together.family, met * weight[together.other], n_families)
+    pairs = summed(together.family, met, n_families)
+    observed = summed(together.family, met * weight[together.other], n_families)
     two = [float((weight**power * chance**2).sum()) for power in (0, 1, 2)]
     three = float((weight**2 * chance**3).sum())
     reach = together.reach.astype(np.float64)

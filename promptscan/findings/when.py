@@ -21,7 +21,9 @@ def synchrony(facts: Facts) -> Finding:
     population = np.bincount(day, totals, len(days)).astype(np.int64)
     family, which = facts.events[:, 0], np.searchsorted(bins, facts.events[:, 2])
     categories = Categories(totals, day.astype(np.int64), population)
-    found = coincidences(family, which, categories, family, day[which].astype(np.int64) if len(which) else which, facts.n)
+    found = coincidences(
+        family, which, categories, family, day[which].astype(np.int64) if len(which) else which, facts.n
+    )
     return Finding(
         "synchrony", Group.TIME, found.pairs, found.expected, found.holders, found.tail(),
         (found.holders >= FEW) & (found.expected > 0),
@@ -72,7 +74,9 @@ def moved(facts: Facts) -> Finding:
 def replaced(facts: Facts) -> Finding:
     """Say whether accounts begin on the day after others stopped."""
     known = ~(np.isnat(facts.pair_first) | np.isnat(facts.pair_last))
-    start, stop = (times[known].astype("datetime64[D]").astype(np.int64) for times in (facts.pair_first, facts.pair_last))
+    start, stop = (
+        times[known].astype("datetime64[D]").astype(np.int64) for times in (facts.pair_first, facts.pair_last)
+    )
     own = facts.first[~np.isnat(facts.first)].astype("datetime64[D]").astype(np.int64)
     found = replacement(facts.family[known], start, stop, own, facts.n)
     return Finding(

@@ -36,7 +36,8 @@ def replacement(family: Int64, start: Int64, stop: Int64, own_start: Int64, n_fa
 
     Args:
         family: int64 (p,), one row per account of a family.
-        start, stop: first and last day of that account in the family, int64 (p,).
+        start: first day of that account in the family, int64 (p,).
+        stop: last day, int64 (p,).
         own_start: first day of every account of the store, int64 (a,).
         n_families: f.
     """
@@ -81,7 +82,8 @@ def pivot(family: Int64, release: Int64, moved: NDArray[np.bool_], usual: Float6
     """Count who moved; of several releases the most surprising one counts, times their number.
 
     Args:
-        family, release: int64 (q,), one row per account of a family that asked anything after a release.
+        family: int64 (q,), one row per account of a family that asked anything after a release.
+        release: which release that was, int64 (q,).
         moved: whether that account asked the new model, bool (q,).
         usual: share of all the store's accounts that did, by release, float64 (r,).
         n_families: f.

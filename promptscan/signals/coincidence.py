@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from promptscan.signals.sums import summed
 from promptscan.signals.tails import Tail, tolerant_count
 
 Int64 = NDArray[np.int64]
@@ -70,9 +71,11 @@ def coincidences(
     """Count the pairs of each family's accounts that share a category.
 
     Args:
-        family, category: one row per account and category of it, int64 (q,); an account has a category once.
+        family: one row per account and category of it, int64 (q,).
+        category: the category; an account has it once. int64 (q,).
         categories: what these are in the whole store.
-        holder_family, holder_stratum: one row per account of a family that has any category of a stratum, int64 (h,).
+        holder_family: one row per account of a family that has any category of a stratum, int64 (h,).
+        holder_stratum: that stratum, int64 (h,).
         n_families: f.
     """
     n_strata = max(len(categories.population), 1)
@@ -82,8 +85,8 @@ def coincidences(
         codes, counts = np.unique(family * max(len(weight), 1) + category, return_counts=True)
         owner, which = np.divmod(codes, max(len(weight), 1))
         met = counts * (counts - 1) / 2
-        pairs = np.bincount(owner, met, n_families)
-        observed = np.bincount(owner, met * weight[which], n_families)
+        pairs = summed(owner, met, n_families)
+        observed = summed(owner, met * weight[which], n_families)
     s0, s1, s2, s3 = _chances(categories, weight, n_strata)
     mean, variance = np.zeros(n_families), np.zeros(n_families)
     first, second = np.zeros(n_families), np.zeros(n_families)
@@ -93,11 +96,11 @@ def coincidences(
         owner, day = np.divmod(codes, n_strata)
         n = counts.astype(np.float64)
         two, three = n * (n - 1) / 2, n * (n - 1) * (n - 2)
-        expected = np.bincount(owner, two * s0[day], n_families)
-        mean = np.bincount(owner, two * s1[day], n_families)
+        expected = summed(owner, two * s0[day], n_families)
+        mean = summed(owner, two * s1[day], n_families)
         spread = two * np.maximum(s2 - s1**2, 0)[day] + three * np.maximum(s3 - s1**2, 0)[day]
-        variance = np.bincount(owner, spread, n_families)
-        first, second = np.bincount(owner, two * s1[day], n_families), np.bincount(owner, two * s2[day], n_families)
+        variance = summed(owner, spread, n_families)
+        first, second = summed(owner, two * s1[day], n_families), summed(owner, two * s2[day], n_families)
     unit = np.divide(second, first, out=np.ones(n_families), where=first > 0)
     return Coincidences(pairs, observed, mean, variance, expected, unit, holders)
 
@@ -108,5 +111,7 @@ def _chances(categories: Categories, weight: Float64, n_strata: int) -> tuple[Fl
     whole = np.maximum(categories.population[categories.stratum].astype(np.float64), 3.0)
     p2 = k * (k - 1) / (whole * (whole - 1))
     p3 = p2 * np.maximum(k - 2, 0) / (whole - 2)
-    sums = [np.bincount(categories.stratum, values, n_strata) for values in (p2, weight * p2, weight**2 * p2, weight**2 * p3)]
+    sums = [
+        summed(categories.stratum, values, n_strata) for values in (p2, weight * p2, weight**2 * p2, weight**2 * p3)
+    ]
     return sums[0], sums[1], sums[2], sums[3]

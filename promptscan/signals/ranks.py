@@ -77,4 +77,6 @@ def _medians(family: Int64, values: Float64, n: Int64) -> Float64:
     start = np.cumsum(n) - n
     low, high = start + np.maximum(n - 1, 0) // 2, start + n // 2
     ordered = np.append(values[order], [np.nan, np.nan])
-    return np.asarray(np.where(n > 0, (ordered[np.minimum(low, len(values))] + ordered[np.minimum(high, len(values))]) / 2, np.nan))
+    return np.asarray(
+        np.where(n > 0, (ordered[np.minimum(low, len(values))] + ordered[np.minimum(high, len(values))]) / 2, np.nan)
+    )

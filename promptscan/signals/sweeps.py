@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from promptscan.signals.sums import summed
 from promptscan.signals.tails import Tail, few_tail, tolerant_count
 
 Int64 = NDArray[np.int64]
@@ -66,10 +67,14 @@ def partition(fills: Fills) -> Repeats:
     """
     across = _pairs_across(fills.template, fills.account, fills.n_templates)
     agree = _agreeing(fills)
-    share = np.divide(agree, across[fills.slot_template], out=np.zeros(len(agree)), where=across[fills.slot_template] > 0)
+    share = np.divide(
+        agree, across[fills.slot_template], out=np.zeros(len(agree)), where=across[fills.slot_template] > 0
+    )
     usable = share > 0
-    n_usable = np.bincount(fills.slot_template, usable, fills.n_templates)
-    log_share = np.bincount(fills.slot_template, np.where(usable, np.log(np.maximum(share, 1e-12)), 0.0), fills.n_templates)
+    n_usable = summed(fills.slot_template, usable, fills.n_templates)
+    log_share = np.bincount(
+        fills.slot_template, np.where(usable, np.log(np.maximum(share, 1e-12)), 0.0), fills.n_templates
+    )
     told = n_usable >= 2
     expected = np.where(told, across * np.exp(log_share), 0.0)
     kept = usable[fills.slot] & told[fills.slot_template[fills.slot]]
@@ -77,7 +82,7 @@ def partition(fills: Fills) -> Repeats:
     rows = np.flatnonzero(told[fills.template]) if len(fills.template) else np.zeros(0, np.int64)
     observed = _equal_across(fills.template[rows], fills.account[rows], keys[rows], fills.n_templates)
     owner = _owner(fills)
-    total, chance = np.bincount(owner, observed, fills.n_families), np.bincount(owner, expected, fills.n_families)
+    total, chance = summed(owner, observed, fills.n_families), summed(owner, expected, fills.n_families)
     n = np.bincount(fills.family[rows], minlength=fills.n_families).astype(np.int64)
     return Repeats(total, chance, few_tail(total, chance), n)
 
@@ -101,10 +106,14 @@ def sweep(fills: Fills) -> Repeats:
     whole = np.maximum(across, 1)
     expected = leave * reach / whole
     owner = _owner(fills)[fills.slot_template] if n_slots else np.zeros(0, np.int64)
-    total, chance = np.bincount(owner, observed, fills.n_families), np.bincount(owner, expected, fills.n_families)
+    total, chance = summed(owner, observed, fills.n_families), summed(owner, expected, fills.n_families)
     # steps that share an end come in clumps: as many more as there are steps from a common value
     spread = np.bincount(owner, expected * (1 + (leave + reach) / np.maximum(np.sqrt(whole), 1)), fills.n_families)
-    n = np.bincount(owner[slot], minlength=fills.n_families).astype(np.int64) if len(slot) else np.zeros(fills.n_families, np.int64)
+    n = (
+        np.bincount(owner[slot], minlength=fills.n_families).astype(np.int64)
+        if len(slot)
+        else np.zeros(fills.n_families, np.int64)
+    )
     known = (n > 0) & (chance > 0)
     tail = tolerant_count(np.where(known, total, 0), chance, spread, np.ones(fills.n_families))
     return Repeats(total, chance, tail, np.where(known, n, 0))
@@ -136,8 +145,8 @@ def _equal_across(group: Int64, account: Int64, key: Int64, n_groups: int) -> Fl
         return np.zeros(n_groups)
     alike, size = _runs(group, key, np.zeros_like(key))
     same, own = _runs(group, key, account)
-    pairs = np.bincount(group[alike], size * (size - 1) / 2, n_groups)
-    return np.asarray(pairs - np.bincount(group[same], own * (own - 1) / 2, n_groups))
+    pairs = summed(group[alike], size * (size - 1) / 2, n_groups)
+    return np.asarray(pairs - summed(group[same], own * (own - 1) / 2, n_groups))
 
 
 def _runs(group: Int64, key: Int64, account: Int64) -> tuple[Int64, Int64]:

@@ -55,9 +55,7 @@ class Tail:
 def tolerant_count(observed: Float64, mean: Float64, variance: Float64, unit: Float64) -> Tail:
     """Return the tails of counts, see `count_tail`."""
     more = TOLERANCE
-    return Tail(
-        count_tail(observed, mean, variance, unit), count_tail(observed, more * mean, more * variance, unit)
-    )
+    return Tail(count_tail(observed, mean, variance, unit), count_tail(observed, more * mean, more * variance, unit))
 
 
 def count_tail(observed: Float64, mean: Float64, variance: Float64, unit: Float64) -> Float64:
@@ -87,7 +85,7 @@ def few_tail(observed: Float64, mean: Float64, dispersion: float = 2.0) -> Tail:
     def log_p(mu: Float64) -> Float64:
         with np.errstate(all="ignore"):
             found = nbinom.logcdf(np.floor(observed), np.maximum(mu, 1e-12) / (dispersion - 1), 1 / dispersion)
-        return np.clip(np.nan_to_num(found, nan=0.0, neginf=SMALLEST), SMALLEST, 0.0)
+        return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, neginf=SMALLEST), SMALLEST, 0.0), dtype=np.float64)
 
     return Tail(log_p(mean), log_p(mean / TOLERANCE))
 
@@ -99,7 +97,7 @@ def binomial_tail(k: NDArray[np.int64], n: NDArray[np.int64], p: Float64) -> Tai
     def log_p(chance: Float64) -> Float64:
         with np.errstate(all="ignore"):
             found = binom.logsf(k - 1, n, np.clip(chance, 0.0, 1.0))
-        return np.clip(np.nan_to_num(found, nan=0.0, neginf=SMALLEST), SMALLEST, 0.0)
+        return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, neginf=SMALLEST), SMALLEST, 0.0), dtype=np.float64)
 
     return Tail(log_p(p), log_p(TOLERANCE * p))
 
