@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from promptscan.signals.tails import Tail, deflated, log_e, mean_of, null_of, score_of, several_of
+from promptscan.signals.tails import Tail, deflated, log_e, mean_of, null_of, several_of
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -23,6 +23,9 @@ LN10 = float(np.log(10))
 
 GROUPS_WANTED = 2
 """Groups that must speak: one alone has an innocent explanation (a prompt that goes round, a class before its deadline)."""
+
+LONE = 1e-3
+"""Weight of how the accounts were made, alone: nothing innocent gives strangers one payment, but then one never knows."""
 
 
 class Group(StrEnum):
@@ -103,7 +106,7 @@ def weigh(
             continue
         if nulls is None:
             told = finding.sufficient & reference
-            known_nulls[finding.kind] = null_of(score_of(finding.tail.plain[told & (finding.tail.plain < 0)]))
+            known_nulls[finding.kind] = null_of(finding.tail.plain[told])
         strength[row] = np.where(
             finding.sufficient, log_e(deflated(finding.tail.log_p, known_nulls[finding.kind])), 0.0
         )
@@ -116,7 +119,9 @@ def weigh(
         merged.append(mean_of(strength[rows], told) if rows else np.zeros(n_families))
         known.append(told.any(axis=0) if rows else np.zeros(n_families, dtype=bool))
         groups[group.value] = merged[-1] / LN10
-    actors = several_of(np.array(merged), np.array(known), GROUPS_WANTED)
+    several = several_of(np.array(merged), np.array(known), GROUPS_WANTED)
+    alone = merged[-1] + np.log(LONE) if known[-1].any() else np.full(n_families, -np.inf)
+    actors = np.logaddexp(several + np.log1p(-LONE), alone)
     return Weighed(strength / LN10, actors / LN10, groups, known_nulls)
 
 

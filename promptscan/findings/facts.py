@@ -53,6 +53,7 @@ class Facts:
     Attributes:
         families: ids. n_accounts, n_prompts, effective, reuse, frame, benign_share: (f,).
         accounts: ids. total: their prompts, int64 (a,). first, last, created: datetime64[us] (a,), NaT where unknown.
+        country: number of each account's country, 0 where unknown, int64 (a,).
         organisation: number of the declared organisation of each account, -1 for none, int64 (a,).
         family, account, prompts: int64 (p,), by family then account. pair_first, pair_last: datetime64[us] (p,).
         relatives: families that are one thing to a person, int64 (r, 2), both ways.
@@ -80,6 +81,7 @@ class Facts:
     first: Times
     last: Times
     created: Times
+    country: Int64
     organisation: Int64
     family: Int64
     account: Int64
@@ -165,7 +167,8 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         first=_times(people["first_ts"]),
         last=_times(people["last_ts"]),
         created=_times(people["created_at"]),
-        organisation=_organisations(con, len(people["account"])),
+        country=_one_of(con, "country", len(people["account"])) + 1,
+        organisation=_one_of(con, "org_id", len(people["account"])),
         family=_int(pairs["family"]),
         account=_int(pairs["account"]),
         prompts=_int(pairs["n_prompts"]),
@@ -185,10 +188,10 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         sharing={kind: _sharing(con, kind) for kind in SHARED},
         fills=_fills(con, len(families["family"])),
     )
-    return replace(facts, **_habits(facts))
+    return replace(facts, **habits(facts))
 
 
-def _habits(facts: Facts) -> dict[str, Any]:
+def habits(facts: Facts) -> dict[str, Any]:
     """Return how much of their traffic accounts send in eligible families, and in how many."""
     eligible = facts.eligible[facts.family]
     inside = np.bincount(facts.account, facts.prompts * eligible, len(facts.accounts))
@@ -203,9 +206,9 @@ def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
     return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)))
 
 
-def _organisations(con: duckdb.DuckDBPyConnection, n: int) -> Int64:
-    """Return the declared organisation of each account; of several the first by name."""
-    rows = _columns(con, "SELECT account, min(value) AS value FROM belongings WHERE kind = 'org_id' GROUP BY account")
+def _one_of(con: duckdb.DuckDBPyConnection, kind: str, n: int) -> Int64:
+    """Return the number of each account's entity of a kind, of several the first by name; -1 for none."""
+    rows = _columns(con, f"SELECT account, min(value) AS value FROM belongings WHERE kind = '{kind}' GROUP BY account")
     out = np.full(n, -1, dtype=np.int64)
     out[_int(rows["account"])] = rows["value"]
     return out

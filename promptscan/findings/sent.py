@@ -12,6 +12,7 @@ from promptscan.signals.sweeps import partition, sweep
 from promptscan.signals.tails import Tail, binomial_tail
 
 FEW = 3  # observations below which nothing is said
+MARGIN = 0.1  # of focus, see `shift`
 
 
 def accounts(facts: Facts) -> Finding:
@@ -76,7 +77,9 @@ def companions(facts: Facts) -> Finding:
 
 def focus(facts: Facts) -> Finding:
     """Say which share of their traffic the accounts send in shared families."""
-    found = shift(facts.family, facts.inside[facts.account], np.where(facts.breadth > 0, facts.inside, np.nan), facts.n)
+    found = shift(
+        facts.family, facts.inside[facts.account], np.where(facts.breadth > 0, facts.inside, np.nan), facts.n, MARGIN
+    )
     return Finding(
         "focus", Group.SENT, found.median, np.full(facts.n, found.usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, _: (
