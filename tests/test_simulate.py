@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from promptscan.errors import UsageError
-from promptscan.simulate import CampaignConfig, Simulation, SimulationConfig, default_campaigns, simulate
+from promptscan.simulate import CampaignConfig, NegativeKind, Simulation, SimulationConfig, default_campaigns, simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-LABELS = {"background", "popular_template", "vendor_app", "relay", "retry", "campaign", "campaign_cover"}
+LABELS = {"background", "popular_template", "retry", "campaign", "campaign_cover"} | {each.value for each in NegativeKind}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def test_columns_and_types(log: Log):
     assert log.accounts.schema.names == [
         "account_id", "created_at", "org_id", "payment_id", "ip", "asn", "country", "email_domain", "plan",
     ]  # fmt: skip
-    assert log.truth.schema.names == ["prompt_id", "template_id", "family_id", "campaign_id", "label"]
+    assert log.truth.schema.names == [
+        "prompt_id", "template_id", "family_id", "campaign_id", "label", "account_role",
+    ]  # fmt: skip
     assert log.prompts["text"].null_count == 0
 
 

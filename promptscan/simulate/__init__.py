@@ -27,15 +27,31 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptscan.simulate.config import CampaignConfig, Capability, SimulationConfig, default_campaigns, load_campaigns
+from promptscan.simulate.config import SimulationConfig, default_campaigns
+from promptscan.simulate.knobs import CampaignConfig, Capability, Shared
+from promptscan.simulate.negative import NegativeConfig, NegativeKind, default_negatives
+from promptscan.simulate.presets import Preset, load_preset, preset_names, scaled
+from promptscan.simulate.request import requested
+from promptscan.simulate.scenario import Scenario, load_campaigns, load_scenario
 
 __all__ = [
     "CampaignConfig",
     "Capability",
+    "NegativeConfig",
+    "NegativeKind",
+    "Preset",
+    "Scenario",
+    "Shared",
     "Simulation",
     "SimulationConfig",
     "default_campaigns",
+    "default_negatives",
     "load_campaigns",
+    "load_preset",
+    "load_scenario",
+    "preset_names",
+    "requested",
+    "scaled",
     "simulate",
 ]
 
@@ -75,25 +91,30 @@ def simulate(config: SimulationConfig, out: Path) -> Simulation:
         Paths and counts.
 
     Raises:
-        UsageError: a campaign asks for more templates than its capability has.
+        UsageError: a campaign asks for more templates than its capabilities have, or the corpus cannot be read.
     """
     import numpy as np
 
     from promptscan.simulate.background import ordinary_traffic
     from promptscan.simulate.campaigns import campaign_traffic
+    from promptscan.simulate.corpus import NO_CORPUS, load_corpus, with_real
+    from promptscan.simulate.furnish import furnish
     from promptscan.simulate.plan import Label, join
     from promptscan.simulate.population import people
-    from promptscan.simulate.texts import writers
+    from promptscan.simulate.texts import Writers, writers
     from promptscan.simulate.writer import replacing, write_tables
 
-    config = config.with_campaigns()
-    wording = writers()
+    config = config.complete()
+    corpus = load_corpus(config.corpus) if config.corpus else NO_CORPUS
+    wording = Writers(corpus.fillers()) if config.corpus else writers()
     population = people(config, wording.n_topics)
-    parts = [campaign_traffic(config, population, wording, number) for number in range(len(config.campaigns))]
+    furnish(config, population)
+    parts = [campaign_traffic(config, population, wording, number) for number in range(len(config.all_campaigns()))]
     left = config.prompts - sum(part.size for part in parts)
     plan = join([*parts, *ordinary_traffic(config, population, wording, left)])
+    plan = with_real(plan, corpus, config.seed)
     with replacing(out) as paths:
-        write_tables(config, population, plan, wording, paths)
+        write_tables(config, population, plan, wording, corpus, paths)
     labels = np.bincount(plan.label, minlength=len(Label)).tolist()
     planted = Counter(plan.campaign[plan.label == Label.CAMPAIGN].tolist())
     return Simulation(
@@ -103,5 +124,5 @@ def simulate(config: SimulationConfig, out: Path) -> Simulation:
         n_prompts=plan.size,
         n_accounts=config.accounts,
         labels={label.name.lower(): labels[label] for label in Label},
-        campaigns={campaign.name: planted[number] for number, campaign in enumerate(config.campaigns)},
+        campaigns={campaign.name: planted[number] for number, campaign in enumerate(config.all_campaigns())},
     )

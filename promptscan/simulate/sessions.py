@@ -78,11 +78,22 @@ def starts(rng: np.random.Generator, zone: NDArray[np.int64], *, days: int, week
     n = zone.size
     day_weight = _WEEKDAYS[(weekday + np.arange(days)) % 7]
     day = rng.choice(days, n, p=day_weight / day_weight.sum())
+    return into_window(day * DAY + clock(rng, zone), days)
+
+
+def clock(rng: np.random.Generator, zone: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Draw times of the local day, microseconds since midnight UTC, int64 (n,); some are on the day before or after."""
+    n = zone.size
     hour = rng.choice(24, n, p=_HOURS / _HOURS.sum())
     within = rng.integers(0, HOUR, n)
-    return into_window(day * DAY + (hour - zone) * HOUR + within, days)
+    return (hour - zone) * HOUR + within
 
 
 def into_window(ts: NDArray[np.int64], days: int) -> NDArray[np.int64]:
     """Wrap moments around the window, so that its edges are as busy as its middle."""
     return ts % (days * DAY)
+
+
+def inside(ts: NDArray[np.int64], days: int) -> NDArray[np.int64]:
+    """Move moments outside the window to its edges, for what has a beginning or an end."""
+    return np.clip(ts, 0, days * DAY - 1)
