@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from promptscan.simulate.background import everyday
 from promptscan.simulate.config import SimulationConfig
-from promptscan.simulate.draws import mix
+from promptscan.simulate.draws import mix, pick
 from promptscan.simulate.knobs import CampaignConfig
 from promptscan.simulate.negative import NegativeKind
 from promptscan.simulate.plan import DAY, Label, Plan, plan
@@ -76,6 +76,7 @@ def _worded(
     if campaign.slot_entropy < 1:
         again = mix(sweep.astype(np.uint64) * np.uint64(templates.size) + kind.astype(np.uint64), 91 + number)
         key = np.where(cover, key, again)
+        topic = np.where(cover, topic, pick(mix(again, 92), writers.n_topics))
     made = plan(
         account.astype(np.int32), ts, Label.CAMPAIGN, writer=writer, key=key, topic=topic, session=_sessions(cell)
     )
@@ -84,7 +85,7 @@ def _worded(
         label=np.where(cover, Label.CAMPAIGN_COVER, Label.CAMPAIGN).astype(np.int8),
         sweep=sweep,
         campaign=np.full(n, number, dtype=np.int16),
-        reworded=~cover & (rng.random(n) < campaign.paraphrase),
+        reworded=~cover & (spoken == 0) & (rng.random(n) < campaign.paraphrase),
     )
 
 

@@ -9,7 +9,7 @@ from promptscan.simulate.furnish import groups
 from promptscan.simulate.log import Log
 from promptscan.simulate.negative import NegativeConfig, NegativeKind
 from promptscan.simulate.plan import DAY, Label, Plan, plan
-from promptscan.simulate.sessions import HOUR, hold, inside
+from promptscan.simulate.sessions import HOUR, hold
 
 _WEEK = 7
 _AHEAD = 14.0  # hours before the deadline, mean
@@ -33,11 +33,12 @@ def homework(rng: np.random.Generator, log: Log, negative: NegativeConfig, membe
     deadline -= log.population.zone[members[student]] * HOUR
     sitting = pair * 2 + (rng.random(n) < 0.4)
     ahead = rng.exponential(_AHEAD, weight.size * 2) * HOUR
-    ts = np.minimum(deadline, days * DAY - 1) - ahead[sitting].astype(np.int64) - rng.integers(0, _SITTING, n)
+    deadline = np.minimum(deadline, days * DAY - 1)
+    before = np.mod(ahead[sitting].astype(np.int64) + rng.integers(0, _SITTING, n), deadline)
     writer, sweep = log.template(NegativeKind.HOMEWORK, group[student], number)
     return plan(
         members[student].astype(np.int32),
-        inside(ts, days),
+        deadline - before,
         Label.HOMEWORK,
         writer=writer,
         key=rng.integers(0, 1 << 63, n, dtype=np.uint64),

@@ -39,7 +39,7 @@ def viral_prompt(
     number = group[who] * negative.habit.repertoire + rng.integers(0, negative.habit.repertoire, n)
     return plan(
         people[who].astype(np.int32),
-        inside(day * DAY + clock(rng, log.population.zone[people[who]]), days),
+        inside(day * DAY + clock(rng, log.population.zone[people[who]]), begins[group][who], days),
         Label.VIRAL_PROMPT,
         writer=known[number % known.size],
         key=rng.integers(0, 1 << 63, n, dtype=np.uint64),

@@ -71,7 +71,7 @@ class CampaignConfig:
         shared: one probability for all of `Shared`, or one each.
         replaced: share of its accounts that replace banned ones.
         slot_entropy: n prompts of a template have about n ** slot_entropy different fillings; 1 = none comes twice.
-        paraphrase: chance that a prompt's fixed text is reworded, in [0, 1].
+        paraphrase: chance that the fixed text of an English prompt is reworded, in [0, 1].
         languages: share of its prompts by language beside English, such as {"es": 0.2}; they sum to at most 1.
         relay: share of its prompts that goes through the log's relays, whose accounts carry other customers too.
         account_age_days: how long its accounts lie idle before their first prompt, 0..3650.

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from promptscan.simulate.config import SimulationConfig
 from promptscan.simulate.draws import mix
+from promptscan.simulate.knobs import FOREIGN
 
 PERSON, NEGATIVE, CAMPAIGN = 0, 1, 2_000
 """Roles; the accounts of negative n have the role `NEGATIVE + n`, of campaign c `CAMPAIGN + c`."""
 
-LANGUAGES = ("en", "es", "de", "fr", "pt", "zh", "ja", "hi")
+LANGUAGES = ("en", *FOREIGN)
 # country, share of accounts in %, hours east of UTC, language spoken there (most of the time)
 COUNTRIES = (
     ("US", 33.0, -6, "en"), ("GB", 9.0, 0, "en"), ("CA", 5.5, -5, "en"), ("AU", 3.5, 10, "en"), ("IN", 9.0, 5, "en"),

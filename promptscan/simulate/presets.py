@@ -105,7 +105,7 @@ def _campaign(
     return replace(
         campaign,
         accounts=max(min(accounts, FEWEST_CAMPAIGN_ACCOUNTS), round(accounts * scale * factor)),
-        share=campaign.share * factor,
+        share=round(campaign.share * factor, 12),  # the asked share, not one below the lowest
         start_day=min(campaign.start_day, days - 1),
         stop_day=None if stop is None or stop >= days else stop,
     )

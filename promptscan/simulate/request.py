@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from promptscan.errors import UsageError
+from promptscan.simulate.checks import integer
 from promptscan.simulate.config import SimulationConfig
 from promptscan.simulate.presets import load_preset, scaled
 from promptscan.simulate.scenario import Scenario, load_scenario
@@ -49,6 +50,7 @@ def requested(
                 )
         config = load_preset(preset).config
         if prompts is not None:
+            integer("simulation", "prompts", prompts, 1, None)
             if scale != 1.0:
                 raise UsageError(f"--prompts {prompts} and --scale {scale} both say how large; leave one of them out")
             scale = prompts / round(config.prompts * (days or config.days) / config.days)

@@ -94,6 +94,14 @@ def into_window(ts: NDArray[np.int64], days: int) -> NDArray[np.int64]:
     return ts % (days * DAY)
 
 
-def inside(ts: NDArray[np.int64], days: int) -> NDArray[np.int64]:
-    """Move moments outside the window to its edges, for what has a beginning or an end."""
-    return np.clip(ts, 0, days * DAY - 1)
+def inside(ts: NDArray[np.int64], first: NDArray[np.int64], days: int) -> NDArray[np.int64]:
+    """Move moments by whole days: those before their first day to it, those after the window to its last day.
+
+    Args:
+        ts: int64 (n,), at most a day before `first`.
+        first: int64 (n,), day.
+        days: length of the window.
+    """
+    end = days * DAY
+    late = np.where(ts >= end, end - DAY + ts % DAY, ts)
+    return np.where(late < first * DAY, late + DAY, late)

@@ -25,7 +25,9 @@ from promptscan.simulate.population import LANGUAGES
 from promptscan.simulate.syntax import Grammar
 
 _RULE_FILES = ("words.toml", "technical.toml", "english.toml", "pastes.toml", "languages.toml")
-_REAL_SLOTS = ("need", "context", "problem", "answer_a", "answer_b")  # of campaigns, filled from a corpus
+# Free slots of campaigns, filled from a corpus; the others of their free slots, which everybody uses, become one of these.
+_REAL_SLOTS = ("need", "context", "problem", "answer_a", "answer_b")
+_REAL_INSTEAD = {"{q}": "{problem}", "{fact}": "{context}", "{task}": "{context}"}
 _TEXT_SALT = 7
 
 
@@ -64,6 +66,7 @@ class Writers:
         public, capabilities, negatives = _load("public.toml"), _load("capabilities.toml"), _load("negatives.toml")
         for file in (public, capabilities, negatives):
             rules |= {name: _alternatives(value) for name, value in file.pop("slots").items()}
+        self._instead = _REAL_INSTEAD if fillers else {}
         if fillers:
             real = [_literal(filler) for filler in fillers]
             rules |= dict.fromkeys(_REAL_SLOTS, real)
@@ -146,10 +149,15 @@ class Writers:
         made: list[tuple[int, int, Writer]] = []
         for place, (task, templates) in enumerate(tasks.items()):
             for turn, template in enumerate(templates):
-                node = self.grammar.compile(template["variants"], template["sweep"])
+                node = self.grammar.compile([self._real(text) for text in template["variants"]], template["sweep"])
                 family = f"{capability}/{task}"
                 made.append((turn, place, Writer(f"campaign/{family}", node, f"{family}/{turn + 1}", family)))
         return [self._add(writer) for _, _, writer in sorted(made, key=lambda each: each[:2])]
+
+    def _real(self, text: str) -> str:
+        for slot, other in self._instead.items():
+            text = text.replace(slot, other)
+        return text
 
     def _translated(self, capabilities: dict[str, Any], foreign: dict[str, Any]) -> NDArray[np.int64]:
         """Compile the templates in other languages.
@@ -163,7 +171,7 @@ class Writers:
             for task, texts in tasks.items():
                 family, sweep = f"{capability}/{task}", capabilities[capability][task][0]["sweep"]
                 for language, text in texts.items():
-                    node = self.grammar.compile([text], sweep)
+                    node = self.grammar.compile([self._real(text)], sweep)
                     number = self._add(Writer(f"campaign/{family}", node, f"{family}/{language}", family))
                     known[self.capabilities[capability], LANGUAGES.index(language)] = number
         return known
