@@ -25,7 +25,7 @@ GROUPS_WANTED = 2
 """Groups that must speak: one alone has an innocent explanation (a prompt that goes round, a class before its deadline)."""
 
 LONE = 1e-3
-"""Weight of how the accounts were made, alone: nothing innocent gives strangers one payment, but then one never knows."""
+"""Weight of kinds that may speak alone: nothing innocent gives strangers one payment, but then one never knows."""
 
 
 class Group(StrEnum):
@@ -51,6 +51,7 @@ class Finding:
         sufficient: whether there is enough data to say anything.
         says: writes the sentence from (value, expected, n).
         against: whether it speaks against a campaign.
+        lone: whether it may speak without another group: nothing innocent gives strangers this in common.
         shown: whether it is worth a row; None: wherever there is enough data, and where it is insufficient.
     """
 
@@ -64,6 +65,7 @@ class Finding:
     says: Callable[[float, float, int], str]
     against: bool = False
     shown: Bool | None = None
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,10 @@ def weigh(
         known.append(told.any(axis=0) if rows else np.zeros(n_families, dtype=bool))
         groups[group.value] = merged[-1] / LN10
     several = several_of(np.array(merged), np.array(known), GROUPS_WANTED)
-    alone = merged[-1] + np.log(LONE) if known[-1].any() else np.full(n_families, -np.inf)
-    actors = np.logaddexp(several + np.log1p(-LONE), alone)
+    rows = [row for row, one in enumerate(findings) if one.lone and one.kind not in without]
+    told = np.array([findings[row].sufficient for row in rows]).reshape(len(rows), n_families)
+    alone = mean_of(strength[rows], told) if rows else np.zeros(n_families)
+    actors = np.logaddexp(several + np.log1p(-LONE), alone + np.log(LONE))
     return Weighed(strength / LN10, actors / LN10, groups, known_nulls)
 
 

@@ -92,8 +92,9 @@ def weigh_evidence(
     without = settings.left_out
     weighed = weigh(findings, facts.eligible, without)
     group, together, together_actors, n_together = _groups(facts, findings, weighed, without)
+    sums = np.bincount(group, facts.n_prompts, int(group.max(initial=0)) + 1).astype(np.int64)
     axes = judge(
-        facts.families, facts.transfer, facts.eligible, facts.n_prompts, weighed.actors, facts.effective,
+        facts.families, facts.transfer, facts.eligible, sums[group], weighed.actors, facts.effective,
         together, together_actors, n_together, before, budget=budget,
         barred=np.array([name in barred for name in facts.families], dtype=bool),
     )  # fmt: skip
@@ -162,11 +163,12 @@ def _groups(
 
 def _before(con: duckdb.DuckDBPyConnection) -> Before:
     rows: Any = con.execute(
-        "SELECT family_id, alpha, looks, n_prompts, passed FROM base_family_axes ORDER BY family_id[3:]::BIGINT"
+        "SELECT family_id, alpha, peak, looks, n_prompts, passed FROM base_family_axes ORDER BY family_id[3:]::BIGINT"
     ).fetchnumpy()
     return Before(
         [str(name) for name in rows["family_id"]],
         np.asarray(rows["alpha"], dtype=np.float64),
+        np.asarray(rows["peak"], dtype=np.float64),
         np.asarray(rows["looks"], dtype=np.int64),
         np.asarray(rows["n_prompts"], dtype=np.int64),
         np.asarray(rows["passed"], dtype=bool),

@@ -14,7 +14,17 @@ Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 
 SETTLED = 30.0  # days from which an account is no throw-away
-EVERYBODY = 0.05  # share of all accounts from which a mail domain is a provider's and no organisation's
+EVERYBODY = 0.25  # share of all accounts from which a mail domain is a provider's and no organisation's
+PROVIDERS = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com ymail.com aol.com icloud.com me.com mac.com "
+    "proton.me protonmail.com pm.me gmx.net gmx.de gmx.com web.de t-online.de freenet.de mail.com mail.ru bk.ru list.ru inbox.ru "
+    "yandex.ru yandex.com qq.com foxmail.com 163.com 126.com sina.com sina.cn sohu.com aliyun.com naver.com daum.net hanmail.net "
+    "kakao.com yahoo.co.jp docomo.ne.jp ezweb.ne.jp softbank.ne.jp rediffmail.com zoho.com fastmail.com tutanota.com tuta.com "
+    "hey.com duck.com orange.fr wanadoo.fr free.fr laposte.net sfr.fr libero.it virgilio.it tiscali.it uol.com.br bol.com.br "
+    "terra.com.br hotmail.co.uk hotmail.fr yahoo.co.uk yahoo.fr yahoo.de yahoo.co.in yahoo.com.br btinternet.com sky.com "
+    "comcast.net verizon.net att.net sbcglobal.net cox.net bigpond.com seznam.cz wp.pl o2.pl interia.pl abv.bg".split()
+)
+"""Mail domains that anybody can have."""
 
 
 def actors(facts: Facts) -> Int64:
@@ -30,7 +40,8 @@ def actors(facts: Facts) -> Int64:
     if domains.holders:
         age = np.nan_to_num(facts.age(), nan=0.0)
         old = np.bincount(domains.value, age[domains.account] >= SETTLED, len(domains.totals))
-        private = domains.totals <= max(EVERYBODY * domains.holders, 5)
+        public = np.array([name.strip().lower() in PROVIDERS for name in domains.names], dtype=bool)
+        private = ~public & (domains.totals <= max(EVERYBODY * domains.holders, 5))
         settled = private & (domains.totals > 1) & (old >= 0.5 * domains.totals)
         rows = settled[domains.value] & ~declared[domains.account]
         first = len(who) + int(facts.organisation.max(initial=-1)) + 1
@@ -90,4 +101,4 @@ def _country(country: Int64, who: Int64, n: int) -> Int64:
 def _sharing(sharing: Sharing, who: Int64) -> Sharing:
     rows, _ = distinct(who[sharing.account], sharing.value)
     totals = np.bincount(rows[:, 1], minlength=len(sharing.totals)).astype(np.int64)
-    return Sharing(rows[:, 0], rows[:, 1], totals, len(np.unique(rows[:, 0])))
+    return Sharing(rows[:, 0], rows[:, 1], totals, len(np.unique(rows[:, 0])), sharing.names)

@@ -38,12 +38,14 @@ class Sharing:
         account, value: int64 (q,).
         totals: accounts that have each value, int64 (v,).
         holders: accounts that have any.
+        names: the values as they are written; of mail domains only.
     """
 
     account: Int64
     value: Int64
     totals: Int64
     holders: int
+    names: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,11 @@ def habits(facts: Facts) -> dict[str, Any]:
 def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
     rows = _columns(con, f"SELECT account, value FROM belongings WHERE kind = '{kind}' ORDER BY ALL")
     account, value = _int(rows["account"]), _int(rows["value"])
-    return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)))
+    names: list[str] = []
+    if kind == "email_domain":
+        query = "SELECT DISTINCT value, written FROM belongings WHERE kind = $1 ORDER BY value"
+        names = [str(written) for _, written in con.execute(query, [kind]).fetchall()]
+    return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)), names)
 
 
 def _one_of(con: duckdb.DuckDBPyConnection, kind: str, n: int) -> Int64:

@@ -14,6 +14,10 @@ MARGIN = 0.12  # of youth, see `shift`: what goes round brings new people
 WHOLE = 1_000_000  # accounts of a day that has the usual profile of hours
 REGIONAL = ("asn", "email_domain", "user_agent")
 """What people of one country have in common anyway: a family may be in one language."""
+PRIVATE = (
+    "payment_id",
+    "api_key_id",
+)  # what no stranger has by chance, unlike a campus' address or a carrier's network
 WORDS = {
     "payment_id": "payment", "ip": "IP address", "asn": "network", "user_agent": "client", "email_domain": "mail domain",
     "api_key_id": "API key",
@@ -42,6 +46,7 @@ def creation(facts: Facts) -> Finding:
             f"{value:,.0f} pairs of its {n:,} dated accounts were made in the same hour; {expected:,.1f} of the pairs that were "
             "made on the same day would be by chance."
         ),
+        lone=True,
     )  # fmt: skip
 
 
@@ -80,6 +85,7 @@ def _shared(facts: Facts, kind: str, sharing: Sharing) -> Finding:
             f"{value:,.0f} pairs of its {n:,} accounts with a known {WORDS[kind]} share it; {expected:,.1f} would by chance."
         ),
         shown=None if sharing.holders else np.zeros(facts.n, dtype=bool),
+        lone=kind in PRIVATE,
     )  # fmt: skip
 
 
