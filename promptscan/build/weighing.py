@@ -118,13 +118,8 @@ def weigh_evidence(
 
 def before_digest(before: Before) -> str:
     """Digest what was kept of families: looks and shares of the budget depend on the past."""
-    parts = [
-        before.families,
-        before.alpha.tolist(),
-        before.looks.tolist(),
-        before.n_prompts.tolist(),
-        before.passed.tolist(),
-    ]
+    columns = ("alpha", "peak", "looks", "n_prompts", "passed")
+    parts = [before.families, *(getattr(before, name).tolist() for name in columns)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -16,13 +16,7 @@ Float64 = NDArray[np.float64]
 SETTLED = 30.0  # days from which an account is no throw-away
 EVERYBODY = 0.25  # share of all accounts from which a mail domain is a provider's and no organisation's
 PROVIDERS = frozenset(
-    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com ymail.com aol.com icloud.com me.com mac.com "
-    "proton.me protonmail.com pm.me gmx.net gmx.de gmx.com web.de t-online.de freenet.de mail.com mail.ru bk.ru list.ru inbox.ru "
-    "yandex.ru yandex.com qq.com foxmail.com 163.com 126.com sina.com sina.cn sohu.com aliyun.com naver.com daum.net hanmail.net "
-    "kakao.com yahoo.co.jp docomo.ne.jp ezweb.ne.jp softbank.ne.jp rediffmail.com zoho.com fastmail.com tutanota.com tuta.com "
-    "hey.com duck.com orange.fr wanadoo.fr free.fr laposte.net sfr.fr libero.it virgilio.it tiscali.it uol.com.br bol.com.br "
-    "terra.com.br hotmail.co.uk hotmail.fr yahoo.co.uk yahoo.fr yahoo.de yahoo.co.in yahoo.com.br btinternet.com sky.com "
-    "comcast.net verizon.net att.net sbcglobal.net cox.net bigpond.com seznam.cz wp.pl o2.pl interia.pl abv.bg".split()
+    ["gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "ymail.com", "aol.com", "icloud.com", "me.com", "mac.com", "proton.me", "protonmail.com", "pm.me", "gmx.net", "gmx.de", "gmx.com", "web.de", "t-online.de", "freenet.de", "mail.com", "mail.ru", "bk.ru", "list.ru", "inbox.ru", "yandex.ru", "yandex.com", "qq.com", "foxmail.com", "163.com", "126.com", "sina.com", "sina.cn", "sohu.com", "aliyun.com", "naver.com", "daum.net", "hanmail.net", "kakao.com", "yahoo.co.jp", "docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp", "rediffmail.com", "zoho.com", "fastmail.com", "tutanota.com", "tuta.com", "hey.com", "duck.com", "orange.fr", "wanadoo.fr", "free.fr", "laposte.net", "sfr.fr", "libero.it", "virgilio.it", "tiscali.it", "uol.com.br", "bol.com.br", "terra.com.br", "hotmail.co.uk", "hotmail.fr", "yahoo.co.uk", "yahoo.fr", "yahoo.de", "yahoo.co.in", "yahoo.com.br", "btinternet.com", "sky.com", "comcast.net", "verizon.net", "att.net", "sbcglobal.net", "cox.net", "bigpond.com", "seznam.cz", "wp.pl", "o2.pl", "interia.pl", "abv.bg"]
 )
 """Mail domains that anybody can have."""
 
@@ -83,12 +77,20 @@ def by_actor(facts: Facts) -> Facts:
         pair_last=extreme(facts.pair_last, place, len(pairs), np.maximum),
         events=events,
         hours=hours,
+        languages=_largest(facts.languages, who, n),
         obfuscated=np.bincount(place, facts.obfuscated, len(pairs)) > 0,
         asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
         sharing={kind: _sharing(one, who) for kind, one in facts.sharing.items()},
         fills=replace(facts.fills, account=who[facts.fills.account]),
     )
     return replace(together, **habits(together))
+
+
+def _largest(values: Float64, who: Int64, n: int) -> Float64:
+    """Return the largest value of each actor, NaN where none is known."""
+    out = np.full(n, -np.inf)
+    np.maximum.at(out, who, np.nan_to_num(values, nan=-np.inf))
+    return np.where(np.isinf(out), np.nan, out)
 
 
 def _country(country: Int64, who: Int64, n: int) -> Int64:

@@ -22,6 +22,7 @@ LEAST = 4
 
 BIN = 600  # seconds within which prompts of two accounts are simultaneous
 DAY = 86_400
+SAMPLED = 8  # texts of an account whose languages are told
 OBFUSCATED = 0.05  # share of a text's characters from which it is disguised on purpose
 MODEL_DAYS = 2  # days after a release in which a move to it is a pivot
 WORDED, REUSED = 16, 0.3  # words in common, and their share of a text, from which a wording is no accident
@@ -62,6 +63,7 @@ class Facts:
         events: family, account, ten-minute bin: distinct, int64 (e, 3).
         bin_totals: accounts of the whole store in each bin, int64 (b, 2): bin and count.
         hours: distinct hours of the day in which each account wrote, int64 (a,).
+        languages: languages of a few of each account's texts, NaN where it has too few, float64 (a,).
         inside: share of each account's prompts that are in eligible families, drawn to the store's by five prompts. float64 (a,).
         breadth: eligible families of each account, int64 (a,).
         obfuscated: pairs p with a disguised text, bool (p,); obfuscated_share: of all prompts.
@@ -94,6 +96,7 @@ class Facts:
     events: Int64
     bin_totals: Int64
     hours: Int64
+    languages: Float64
     inside: Float64
     breadth: Int64
     obfuscated: Bool
@@ -180,6 +183,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         events=_rows(con, events),
         bin_totals=_rows(con, bins),
         hours=by_account,
+        languages=_languages(con, len(people["account"])),
         inside=np.zeros(0),
         breadth=np.zeros(0, dtype=np.int64),
         obfuscated=obfuscated,
@@ -210,6 +214,15 @@ def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
         query = "SELECT DISTINCT value, written FROM belongings WHERE kind = $1 ORDER BY value"
         names = [str(written) for _, written in con.execute(query, [kind]).fetchall()]
     return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)), names)
+
+
+def _languages(con: duckdb.DuckDBPyConnection, n: int) -> Float64:
+    con.execute(f"SET VARIABLE sampled = {SAMPLED}")
+    rows = _columns(con, script("account_languages"))
+    out = np.full(n, np.nan)
+    enough = _int(rows["n_texts"]) >= SAMPLED // 2
+    out[_int(rows["account"])[enough]] = _int(rows["n_languages"])[enough]
+    return out
 
 
 def _one_of(con: duckdb.DuckDBPyConnection, kind: str, n: int) -> Int64:
