@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sql": ("querying", "Run a read-only SQL query over the store's views."),
     "export": ("querying", "Write a view as Parquet, CSV or JSON Lines."),
     "simulate": ("experiments", "Write a realistic log with planted campaigns and its truth."),
+    "verdict": ("verdicts", "Decide about a family, campaign, alert or account."),
     "bank": ("banking", "Keep known-benign and known-bad examples."),
     "eval": ("experiments", "Compare the store's families with a truth file."),
     "fsck": ("operations", "Check that the store holds what it says it holds."),
