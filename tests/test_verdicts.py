@@ -209,7 +209,7 @@ def test_a_store_that_is_none_is_said(tmp_path: Path):
 # The banks of verdicts.
 
 
-def test_only_verdicts_fill_and_empty_their_banks(root: Path, tmp_path: Path):
+def test_only_verdicts_fill_and_empty_their_banks(root: Path):
     words = ("--store", root, "bank", "add", BENIGN, "-")
     assert "promptscan verdict" in refused(2, *words, stdin=b'{"text": "hello"}')
     give(root, "C-1", Decision.BENIGN)
