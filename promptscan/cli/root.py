@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("experiments", "Write a realistic log with planted campaigns and its truth."),
     "verdict": ("verdicts", "Decide about a family, campaign, alert or account."),
     "bank": ("banking", "Keep known-benign and known-bad examples."),
+    "indicators": ("indicators", "Share templates without prompts, and mark those that others shared."),
     "eval": ("experiments", "Compare the store's families with a truth file."),
     "fsck": ("operations", "Check that the store holds what it says it holds."),
     "doctor": ("operations", "Check that this machine can run promptscan."),
