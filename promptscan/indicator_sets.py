@@ -7,6 +7,8 @@ marks what a bank knows marks these too. A colon can't be in a bank's own name.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -145,7 +147,28 @@ def indicator_index(root: Path, bank: str) -> BankIndex:
         query = "SELECT document FROM indicator_sets WHERE name = ?"
         row = None if con is None else con.execute(query, (bank.removeprefix(SHARED),)).fetchone()
     found = read(row["document"].encode()) if row is not None else ()
-    sizes = [len(one.fingerprints) for one in found]
-    hashes = np.array([value for one in found for value in one.fingerprints], np.uint64)
-    owners = np.repeat(np.arange(len(found)), sizes)
-    return BankIndex.of_fingerprints(hashes, owners, len(found), np.zeros(0, np.uint64), Kind.BAD, bits=BITS)
+    return index_of([one.fingerprints for one in found])
+
+
+def index_of(fingerprints: Iterable[tuple[int, ...]]) -> BankIndex:
+    """Index the low bits of fingerprints, a row per template.
+
+    A template that has all fingerprints of another one is left out: whoever sends it is known by the other. So the cases of
+    one frame are no crowd whose fingerprints would not be listed (promptscan.banks.HOT).
+    """
+    kept = _smallest(fingerprints)
+    hashes = np.array([value for one in kept for value in one], np.uint64)
+    owners = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
+    return BankIndex.of_fingerprints(hashes, owners, len(kept), np.zeros(0, np.uint64), Kind.BAD, bits=BITS)
+
+
+def _smallest(fingerprints: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the sets that hold no other one, by size and then by value; each is ascending."""
+    kept: list[tuple[int, ...]] = []
+    by_first: dict[int, list[frozenset[int]]] = defaultdict(list)
+    for one in sorted(set(fingerprints), key=lambda some: (len(some), some)):
+        whole = frozenset(one)
+        if not any(other <= whole for value in one for other in by_first[value]):
+            kept.append(one)
+            by_first[one[0]].append(whole)
+    return kept

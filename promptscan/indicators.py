@@ -234,15 +234,10 @@ def _read_fingerprints(found: object, where: str) -> tuple[int, ...]:
 
 
 def _read_slot(slot: object, where: str) -> SlotShape:
-    chars = slot.get("chars") if isinstance(slot, Mapping) else None
-    if (
-        not isinstance(slot, Mapping)
-        or slot.get("type") not in set(SlotType)
-        or not isinstance(chars, list)
-        or len(chars) != 2
-    ):
+    kind, chars = (slot.get("type"), slot.get("chars")) if isinstance(slot, Mapping) else (None, None)
+    if not isinstance(kind, str) or kind not in set(SlotType) or not isinstance(chars, list) or len(chars) != 2:
         raise _bad(f"{where} has a slot without type and lengths")
-    return SlotShape(SlotType(slot["type"]), _read_count(chars[0], where), _read_count(chars[1], where))
+    return SlotShape(SlotType(kind), _read_count(chars[0], where), _read_count(chars[1], where))
 
 
 def _read_day(found: object, where: str) -> date | None:
