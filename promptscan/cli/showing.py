@@ -35,11 +35,13 @@ def show_command(ctx: click.Context, identifier: str, output: OutputOptions) -> 
 def show(store: Store, identifier: str, output: OutputOptions) -> None:
     """Output everything about one id."""
     from promptscan.cli.pages import page
+    from promptscan.cli.verdicts import verdict_sections
     from promptscan.views import find, sections
 
     with store.connect() as con:
         kind, key = find(con, identifier)
         found = sections(con, kind, key)
+    found[1:1] = verdict_sections(store, kind, key)
     if output.is_table:
         present(lambda console: page(console, kind, found))
         return
