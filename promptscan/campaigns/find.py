@@ -8,12 +8,14 @@ import numpy as np
 
 from promptscan.campaigns.communities import communities
 from promptscan.campaigns.entities import SharedEntities, shared_entities
-from promptscan.campaigns.links import MIN_SHARED, by_first, cells, components, join, linked
+from promptscan.campaigns.links import MIN_SHARED, by_first, cells, join, tied
 from promptscan.campaigns.membership import Scores, score_members
 from promptscan.campaigns.parties import Parties, take_part
 from promptscan.campaigns.reasons import reasons
 from promptscan.campaigns.surprise import overlap_log_tail, significant
 from promptscan.campaigns.traffic import Bools, Floats, Ints, Times, Traffic
+
+LEAST = 4  # members of a campaign: three may be friends
 
 COMPANION_SHARE = (
     0.5  # of a family's accounts, and of its prompts, that must be members' before it joins a campaign it did not found
@@ -98,12 +100,9 @@ def found(traffic: Traffic, passed: Bools, *, seed: int = 0) -> Ints:
     communities that are left are joined by the same test, which sees more in a community than in one family.
     """
     alone = np.where(passed, np.cumsum(passed) - 1, -1)
-    parties = take_part(traffic, alone)
-    if parties.n_groups < 2:
+    if passed.sum() < 2:
         return alone
-    together = components(*linked(parties, traffic.n_accounts), parties.n_groups)
-    joined = np.where(passed, together[alone], -1)
-    return by_first(join(traffic, communities(traffic, joined, seed=seed)))
+    return by_first(join(traffic, communities(traffic, tied(traffic, alone), seed=seed)))
 
 
 def companions_of(traffic: Traffic, parties: Parties, scores: Scores, eligible: Bools) -> Ints:
@@ -138,7 +137,7 @@ def _rank(traffic: Traffic, group: Ints, parties: Parties, scores: Scores) -> tu
     """Number the campaigns by their members; a family that nobody sent anything to is none."""
     n_members = np.bincount(parties.group[scores.member], minlength=parties.n_groups)
     order = np.argsort(-n_members, kind="stable")
-    order = order[n_members[order] > 0]
+    order = order[n_members[order] >= LEAST]
     rank = np.full(parties.n_groups + 1, -1, dtype=np.int64)
     rank[order] = np.arange(len(order))
     kept = np.flatnonzero(rank[parties.group] >= 0)
