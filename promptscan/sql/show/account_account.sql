@@ -1,0 +1,2 @@
+-- An account.
+SELECT * FROM accounts WHERE account_id = $1
