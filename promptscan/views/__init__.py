@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from promptscan.views.clusters import families_outline, outlined
 from promptscan.views.finding import LOOKUPS, find
-from promptscan.views.listed import explained
+from promptscan.views.listed import explained, with_days
 from promptscan.views.section import Section
 from promptscan.views.subjects import sections
 
-__all__ = ["LOOKUPS", "Section", "explained", "families_outline", "find", "outlined", "sections"]
+__all__ = ["LOOKUPS", "Section", "explained", "families_outline", "find", "outlined", "sections", "with_days"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from promptscan.sql import arrow, script
+from promptscan.views.evidence import read_columns
 from promptscan.views.section import wanted
 
 if TYPE_CHECKING:
@@ -17,17 +18,32 @@ def explained(con: duckdb.DuckDBPyConnection, view: str, rows: pa.Table) -> pa.T
     """Add to listed rows what explains them.
 
     Templates get their `slots` with the commonest values; duplicate groups their medoid's `text`; families their commonest
-    `template`, its `template_id`, prompts by `days`, the newest `event`, and the `banks` that know texts of them.
+    `template`, its `template_id`, prompts by `days`, the newest `event`, and the `banks` that know texts of them; campaigns
+    their evidence as lists, prompts and accounts by `days`, and the alert; alerts their campaign as it is now, what speaks
+    against it, and its `growth`.
     """
-    adding = {"templates": _with_slots, "duplicates": _with_medoids, "families": _with_facets}.get(view)
-    return rows if adding is None else adding(con, rows)
+    match view:
+        case "templates":
+            return _with_slots(con, rows)
+        case "duplicates":
+            return _with_medoids(con, rows)
+        case "families":
+            return _joined(con, rows, "family_id", "family_facets")
+        case "campaigns":
+            found = read_columns(rows, "evidence", "counter_evidence")
+            return _joined(con, found, "campaign_id", "campaign_facets")
+        case "alerts":
+            return read_columns(_joined(con, rows, "alert_id", "alert_facets"), "counter_evidence")
+        case _:
+            return rows
 
 
-def _with_facets(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
-    return joined(con, rows, "family_id", "family_facets")
+def with_days(con: duckdb.DuckDBPyConnection, accounts: pa.Table) -> pa.Table:
+    """Add to listed accounts their prompts by `days`, which are counted for these accounts only."""
+    return _joined(con, accounts, "account_id", "account_days")
 
 
-def joined(con: duckdb.DuckDBPyConnection, rows: pa.Table, key: str, name: str) -> pa.Table:
+def _joined(con: duckdb.DuckDBPyConnection, rows: pa.Table, key: str, name: str) -> pa.Table:
     """Add the columns that a named statement returns for the ids in the table `wanted`; it has one row for each."""
     with wanted(con, rows.select([key])):
         facets = arrow(con, script(name))
