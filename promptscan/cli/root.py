@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "families": ("listing", "List families of prompts, or show one."),
     "templates": ("listing", "List templates with typed slots, or show one."),
     "duplicates": ("listing", "List groups of near-duplicate texts, or show one."),
+    "campaigns": ("listing", "List campaigns: accounts that act together, or show one."),
+    "alerts": ("listing", "List alerts about campaigns, or show one."),
     "accounts": ("listing", "List accounts, or show one."),
     "show": ("showing", "Show anything by its id."),
     "report": ("reporting", "Write the report: what is new, grown, split, merged, gone."),
