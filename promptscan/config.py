@@ -32,6 +32,9 @@ class Settings:
         capability_seeds: folder of seed banks (or one file) that add capabilities or replace promptscan's; none by default.
         recall_target: recall@10 against exact search to which the index is tuned.
         false_positive_rate: share of unrelated pairs of texts that may pass for related; duplicates and templates are held to it.
+        alert_budget: false alerts a day that are accepted, of the log's days.
+        evidence_without: kinds of evidence that are left out of the actors axis, comma-separated; for ablations.
+        models: TOML file of models and when they were released; none by default.
         memory_limit: DuckDB's, with unit.
         threads: DuckDB's; 0 for all cores.
         keep_generations: older ones are pruned after a commit.
@@ -48,6 +51,9 @@ class Settings:
     capability_seeds: Path | None = None
     recall_target: float = 0.97
     false_positive_rate: float = 1e-4
+    alert_budget: float = 1.0
+    evidence_without: str = ""
+    models: Path | None = None
     memory_limit: str = "4GB"
     threads: int = 0
     keep_generations: int = 3
@@ -56,6 +62,11 @@ class Settings:
     def torch_device(self) -> str | None:
         """The device to load an encoder on; None leaves the choice to it."""
         return None if self.device == AUTO else self.device
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Kinds of evidence that are left out, in order."""
+        return tuple(sorted({part.strip() for part in self.evidence_without.split(",") if part.strip()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _with(settings: Settings, name: str, value: Any, origin: str) -> Settings:
     """Set one value, converted to the setting's type."""
     known = {item.name: type(getattr(settings, item.name)) for item in fields(Settings)}
-    known["capability_seeds"] = Path  # None until set
+    known["capability_seeds"] = known["models"] = Path  # None until set
     if name not in known:
         raise UsageError(f"{origin}: there is no setting {name!r}; settings are {', '.join(known)}")
     wanted = Path if issubclass(known[name], Path) else known[name]
@@ -132,6 +143,7 @@ def _checked(settings: Settings, origins: Mapping[str, str]) -> Settings:
         "min_copies": (2, 1e12),
         "recall_target": (0.5, 1),
         "false_positive_rate": (1e-6, 0.1),
+        "alert_budget": (1e-6, 1e6),
         "threads": (0, 4096),
         "keep_generations": (1, 1e6),
     }

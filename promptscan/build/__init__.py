@@ -147,6 +147,7 @@ def build(
 
     with run.stage("accounts"):
         run.note("accounts", join_accounts(writer))
+    _campaigns(writer, settings, run)
     return commit(writer, settings, run)
 
 
@@ -283,3 +284,22 @@ def _capabilities(writer: Writer, settings: Settings, run: Run) -> None:
 
     with run.stage("capabilities"):
         run.note("capabilities", find_capabilities(writer, banks, settings.torch_device))
+
+
+def _campaigns(writer: Writer, settings: Settings, run: Run) -> None:
+    from promptscan.build.weighing import evidence_key, weigh_evidence
+
+    barred: frozenset[str] = frozenset()
+    key = evidence_key(writer, settings, barred)
+    current = writer.manifest.of_kind("evidence")
+    if not writer.manifest.of_kind("stats") or (current and current[0].meta["key"] == key):
+        return
+    from promptscan.build.campaigning import find_all_campaigns
+
+    with writer.connect() as con:
+        with run.stage("evidence"):
+            weighing, report = weigh_evidence(writer, con, settings, barred, key)
+            run.note("evidence", report)
+        with run.stage("campaigns"):
+            without = settings.left_out
+            run.note("campaigns", find_all_campaigns(writer, con, weighing, barred, without))

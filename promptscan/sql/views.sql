@@ -179,6 +179,8 @@ CREATE VIEW campaign_days AS FROM base_campaign_days;
 
 CREATE VIEW alerts AS FROM base_alerts;
 
+CREATE VIEW alert_campaigns AS FROM base_alert_campaigns;
+
 CREATE VIEW alert_growth AS FROM base_alert_growth;
 
 CREATE VIEW runs AS FROM base_runs;

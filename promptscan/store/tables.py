@@ -175,10 +175,13 @@ TABLES: dict[str, Table] = {
             "family_id": "VARCHAR",
             "transfer": "DOUBLE",
             "actors": "DOUBLE",
+            "actors_together": "DOUBLE",
+            "n_together": "BIGINT",
             "n_actors": "DOUBLE",
             "threshold": "DOUBLE",
             "alpha": "DOUBLE",
             "looks": "BIGINT",
+            "n_prompts": "BIGINT",
             "passed": "BOOLEAN",
         },
     ),
@@ -252,6 +255,7 @@ TABLES: dict[str, Table] = {
             "n_prompts": "BIGINT",
         },
     ),
+    "alert_campaigns": Table("alerts", {"alert_id": "VARCHAR", "campaign_id": "VARCHAR"}),
     "alert_growth": Table(
         "alerts",
         {

@@ -1,0 +1,203 @@
+"""The campaigns stage: families that passed become campaigns with members, and campaigns that are new become alerts."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from promptscan.alerts import Reported, Sighting, report_sightings
+from promptscan.build.weighing import Weighing, campaign_findings
+from promptscan.campaigns import Campaigns, Traffic, Verdict, campaign_tables, find_campaigns, name_campaigns
+from promptscan.evidence import evidence_table
+from promptscan.findings import Facts
+from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet, script
+from promptscan.store import Writer
+
+PARTS = ("kind", "family_id", "value", "expected", "n", "log10_e", "sufficient", "sentence")
+ALERTS = pa.schema(
+    [
+        ("alert_id", pa.string()), ("fired_at", pa.timestamp("us")), ("campaign_id", pa.string()), ("family_id", pa.string()),
+        ("kind", pa.string()), ("score", pa.float64()), ("message", pa.string()), ("severity", pa.string()),
+        ("n_accounts", pa.int64()), ("n_prompts", pa.int64()),
+    ]
+)  # fmt: skip
+GROWTH = pa.schema(
+    [("alert_id", pa.string()), ("ts", pa.timestamp("us"))]
+    + [(name, pa.int64()) for name in ("n_accounts", "n_prompts", "n_families")]
+)
+CAMPAIGNS = pa.schema([("alert_id", pa.string()), ("campaign_id", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignsReport:
+    """How many campaigns there are, their accounts, and the alerts that fired now."""
+
+    campaigns: int = 0
+    accounts: int = 0
+    fired: int = 0
+    alerts: int = 0
+
+
+def find_all_campaigns(
+    writer: Writer, con: duckdb.DuckDBPyConnection, weighing: Weighing, barred: frozenset[str], without: tuple[str, ...]
+) -> CampaignsReport:
+    """Find the draft's campaigns, name them, fire what is new, and write both segments.
+
+    Args:
+        writer: the draft.
+        con: the connection that the evidence was weighed over, with its temporary tables.
+        weighing: of the families.
+        barred: campaigns that analysts called benign.
+        without: kinds of evidence that are left out.
+    """
+    axes = weighing.axes
+    eligible = weighing.facts.eligible
+    wanted = eligible | axes.passed
+    strength = np.maximum(axes.actors, axes.actors_together)
+    traffic = traffic_of(con, weighing.facts, wanted)
+    campaigns = find_campaigns(traffic, axes.passed[wanted], strength[wanted], eligible[wanted])
+    former = arrow(con, "SELECT campaign_id, account_id FROM base_campaign_accounts ORDER BY ALL")
+    members = _members(former)
+    names = name_campaigns(
+        campaigns, former["campaign_id"].to_pylist(), former["account_id"].to_pylist(),
+        int(writer.manifest.state.get("next_campaign", 1)),
+    )  # fmt: skip
+    said, scores = _evidence(weighing, campaigns, list(names.ids), without)
+    campaigns = replace(campaigns, score=scores)
+    families = arrow(con, "SELECT family_id, label, capability FROM families").to_pylist()
+    labels = {row["family_id"]: row["label"] for row in families}
+    capabilities = {row["family_id"]: row["capability"] for row in families}
+    before = _reported(con, members)
+    tables, sightings = _described(campaigns, list(names.ids), labels, capabilities, said, barred)
+    record, fired = report_sightings(sightings, before, weighing.newest)
+    _write(writer, con, weighing.key, tables, record)
+    writer.remember(next_campaign=names.next_number)
+    return CampaignsReport(len(campaigns), len(set(campaigns.account_ids)), len(fired), len(record.alerts))
+
+
+def traffic_of(con: duckdb.DuckDBPyConnection, facts: Facts, wanted: NDArray[np.bool_]) -> Traffic:
+    """Return who sent how much of some families, bool (f,), and what the senders have in common."""
+    kept = wanted[facts.family]
+    family_number, account_number = np.cumsum(wanted) - 1, np.full(len(facts.accounts), -1, dtype=np.int64)
+    accounts = np.unique(facts.account[kept])
+    account_number[accounts] = np.arange(len(accounts))
+    con.register("taking_part", pa.table({"account": accounts}))
+    con.execute(script("campaign_entities"))
+    con.unregister("taking_part")
+    held = con.execute("SELECT account, entity FROM held ORDER BY entity, account").fetchnumpy()
+    known = arrow(con, "SELECT DISTINCT entity, kind, written, total FROM held ORDER BY entity")
+    return Traffic(
+        families=[name for name, taken in zip(facts.families, wanted.tolist(), strict=True) if taken],
+        accounts=[facts.accounts[row] for row in accounts.tolist()],
+        family=family_number[facts.family[kept]].astype(np.int64),
+        account=account_number[facts.account[kept]],
+        prompts=facts.prompts[kept],
+        account_total=facts.total[accounts],
+        first_ts=facts.pair_first[kept],
+        last_ts=facts.pair_last[kept],
+        created=facts.created[accounts],
+        entities=list(zip(known["kind"].to_pylist(), known["written"].to_pylist(), strict=True)),
+        entity=np.asarray(held["entity"], dtype=np.int64),
+        entity_account=account_number[np.asarray(held["account"], dtype=np.int64)],
+        entity_total=known["total"].to_numpy().astype(np.int64),
+        n_accounts=len(facts.accounts),
+        store_created=facts.created,
+    )
+
+
+def _members(rows: pa.Table) -> dict[str, frozenset[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for campaign, account in zip(rows["campaign_id"].to_pylist(), rows["account_id"].to_pylist(), strict=True):
+        found[campaign].add(account)
+    return {campaign: frozenset(accounts) for campaign, accounts in found.items()}
+
+
+def _evidence(
+    weighing: Weighing, campaigns: Campaigns, ids: list[str], without: tuple[str, ...]
+) -> tuple[dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]], NDArray[np.float64]]:
+    """Return the evidence for and against each campaign, from all accounts of its families, and log10 e-values of it.
+
+    Members are chosen by some of the same signs, so evidence about members only would speak for itself.
+    """
+    place = {name: row for row, name in enumerate(weighing.facts.families)}
+    group = np.full(weighing.facts.n, -1, dtype=np.int64)
+    group[[place[name] for name in campaigns.family_ids]] = campaigns.family_campaign
+    said: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {name: ([], []) for name in ids}
+    if not ids:
+        return said, np.zeros(0)
+    findings, weighed = campaign_findings(weighing, group, ids, without)
+    for row in evidence_table(findings, weighed.log10_e, ids).to_pylist():
+        said[row["family_id"]][row["against"]].append({name: row[name] for name in PARTS} | {"family_id": None})
+    return said, np.maximum(campaigns.score, weighed.actors)
+
+
+def _reported(con: duckdb.DuckDBPyConnection, members: dict[str, frozenset[str]]) -> Reported:
+    alerts = arrow(con, "FROM base_alerts ORDER BY alert_id[3:]::BIGINT").select(ALERTS.names).to_pylist()
+    campaigns = con.execute("FROM base_alert_campaigns ORDER BY alert_id[3:]::BIGINT, campaign_id").fetchall()
+    growth = arrow(con, "FROM base_alert_growth ORDER BY ts NULLS FIRST, n_accounts, alert_id").to_pylist()
+    return Reported(alerts, [(str(alert), str(campaign)) for alert, campaign in campaigns], growth, members)
+
+
+def _described(
+    campaigns: Campaigns,
+    ids: list[str],
+    labels: dict[str, str | None],
+    capabilities: dict[str, str | None],
+    said: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]],
+    barred: frozenset[str],
+) -> tuple[dict[str, pa.Table], list[Sighting]]:
+    """Return the tables of the segment, and what alerts are made from."""
+    plain = campaign_tables(campaigns, ids, labels, capabilities, [Verdict()] * len(ids))
+    accounts = _members(plain["campaign_accounts"])
+    families = dict(zip(campaigns.family_campaign.tolist()[::-1], campaigns.family_ids[::-1], strict=True))
+    sightings = [
+        Sighting(
+            campaign_id=row["campaign_id"],
+            family_id=families.get(number),
+            accounts=accounts.get(row["campaign_id"], frozenset()),
+            n_prompts=row["n_prompts"],
+            n_families=row["n_families"],
+            first_ts=row["first_ts"],
+            score=row["score"],
+            label=row["label"],
+            capability=row["capability"],
+            evidence=said[row["campaign_id"]][0],
+            counter=said[row["campaign_id"]][1],
+            barred=row["campaign_id"] in barred,
+        )
+        for number, row in enumerate(plain["campaigns"].to_pylist())
+    ]
+    verdicts = [Verdict(json.dumps(one.evidence), json.dumps(one.counter), one.severity.value) for one in sightings]
+    return campaign_tables(campaigns, ids, labels, capabilities, verdicts), sightings
+
+
+def _write(
+    writer: Writer, con: duckdb.DuckDBPyConnection, key: str, tables: dict[str, pa.Table], record: Reported
+) -> None:
+    """Write the segments of campaigns and alerts."""
+    for name in ("campaign_accounts", "campaign_families"):
+        con.register(f"new_{name}", tables[name])
+    tables["campaign_days"] = arrow(con, script("campaign_days"))
+    for name in ("campaign_accounts", "campaign_families"):
+        con.unregister(f"new_{name}")
+    alerts = {
+        "alerts": pa.Table.from_pylist(record.alerts, schema=ALERTS),
+        "alert_growth": pa.Table.from_pylist(record.growth, schema=GROWTH),
+        "alert_campaigns": pa.Table.from_pylist(
+            [{"alert_id": alert, "campaign_id": campaign} for alert, campaign in record.campaigns], schema=CAMPAIGNS
+        ),
+    }
+    for kind, contents in (("campaigns", tables), ("alerts", alerts)):
+        writer.drop(kind)
+        with writer.segment(kind, key=key, meta={}) as directory:
+            for name, table in contents.items():
+                con.register("rows_to_write", table)
+                copy_parquet(con, "FROM rows_to_write", directory / f"{name}.parquet", group=LOOKUP_GROUP)
+                con.unregister("rows_to_write")

@@ -1,0 +1,165 @@
+"""evidence: what speaks for, and what against, the accounts of a family acting as one.
+
+Each kind has a number, what chance would give, how much data it rests on, and a sentence. Kinds are of three groups, what is
+sent, when, and by accounts made how; a family passes the actors axis only if two groups speak (docs/decisions/016-alerts.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from promptscan.signals.tails import Tail, deflated, log_e, mean_of, null_of, score_of, several_of
+
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+LN10 = float(np.log(10))
+
+GROUPS_WANTED = 2
+"""Groups that must speak: one alone has an innocent explanation (a prompt that goes round, a class before its deadline)."""
+
+
+class Group(StrEnum):
+    """What kinds of evidence have in common: they may have one innocent explanation together."""
+
+    SENT = "sent"  # what the accounts send
+    TIME = "time"  # when
+    MADE = "made"  # how the accounts came to be and what they share
+    NONE = "none"  # told, not counted
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of evidence about every family; arrays are (f,).
+
+    Attributes:
+        kind: as in the table `family_evidence`.
+        group: which of the groups it counts for.
+        value: the number.
+        expected: what chance gives, NaN where that has no meaning.
+        n: observations it rests on.
+        tail: how likely by chance.
+        sufficient: whether there is enough data to say anything.
+        says: writes the sentence from (value, expected, n).
+        against: whether it speaks against a campaign.
+        shown: whether it is worth a row; None: wherever there is enough data, and where it is insufficient.
+    """
+
+    kind: str
+    group: Group
+    value: Float64
+    expected: Float64
+    n: Int64
+    tail: Tail
+    sufficient: Bool
+    says: Callable[[float, float, int], str]
+    against: bool = False
+    shown: Bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Evidence in one scale; arrays are (k, f) by kind and family, or (f,).
+
+    Attributes:
+        log10_e: strength of each finding, after the store's own null.
+        actors: log10 of the e-value that the accounts act as one.
+        groups: log10 of the e-value of each group, by name.
+        nulls: scale of each kind's null in this store.
+    """
+
+    log10_e: Float64
+    actors: Float64
+    groups: dict[str, Float64]
+    nulls: dict[str, float]
+
+
+def weigh(
+    findings: Sequence[Finding],
+    reference: Bool,
+    without: Sequence[str] = (),
+    nulls: dict[str, float] | None = None,
+    inside: dict[str, Float64] | None = None,
+) -> Weighed:
+    """Bring findings to one scale and merge them.
+
+    Args:
+        findings: of every kind.
+        reference: families that the store's own null is read off, bool (f,).
+        without: kinds that are left out of the merged value, for ablations.
+        nulls: of the store, where they are known already.
+        inside: log e-values, float64 (f,), of kinds that were weighed elsewhere; the larger counts.
+    """
+    n_families = len(reference)
+    strength, known_nulls = np.zeros((len(findings), n_families)), dict(nulls or {})
+    for row, finding in enumerate(findings):
+        if finding.group is Group.NONE:
+            continue
+        if nulls is None:
+            told = finding.sufficient & reference
+            known_nulls[finding.kind] = null_of(score_of(finding.tail.plain[told & (finding.tail.plain < 0)]))
+        strength[row] = np.where(
+            finding.sufficient, log_e(deflated(finding.tail.log_p, known_nulls[finding.kind])), 0.0
+        )
+        if inside and finding.kind in inside:
+            strength[row] = np.maximum(strength[row], inside[finding.kind])
+    merged, known, groups = [], [], {}
+    for group in (Group.SENT, Group.TIME, Group.MADE):
+        rows = [row for row, one in enumerate(findings) if one.group is group and one.kind not in without]
+        told = np.array([findings[row].sufficient for row in rows]).reshape(len(rows), n_families)
+        merged.append(mean_of(strength[rows], told) if rows else np.zeros(n_families))
+        known.append(told.any(axis=0) if rows else np.zeros(n_families, dtype=bool))
+        groups[group.value] = merged[-1] / LN10
+    actors = several_of(np.array(merged), np.array(known), GROUPS_WANTED)
+    return Weighed(strength / LN10, actors / LN10, groups, known_nulls)
+
+
+def evidence_table(findings: Sequence[Finding], strength: Float64, families: Sequence[str]) -> pa.Table:
+    """Write the rows of `family_evidence`, by family, strongest first.
+
+    Args:
+        findings: of every kind.
+        strength: log10 e-values, float64 (k, f).
+        families: ids, f of them.
+    """
+    columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
+    for number, family in enumerate(families):
+        shown = [row for row, one in enumerate(findings) if one.shown is None or one.shown[number]]
+        shown.sort(
+            key=lambda row: (findings[row].against, not findings[row].sufficient[number], -strength[row, number], row)
+        )
+        for row in shown:
+            one = findings[row]
+            enough = bool(one.sufficient[number])
+            value, expected = _number(one.value[number]), _number(one.expected[number])
+            columns["family_id"].append(family)
+            columns["kind"].append(one.kind)
+            columns["against"].append(one.against)
+            columns["sufficient"].append(enough)
+            columns["value"].append(value if enough else None)
+            columns["expected"].append(expected if enough else None)
+            columns["n"].append(int(one.n[number]))
+            columns["log10_e"].append(round(float(strength[row, number]), 4) if enough else None)
+            sentence = one.says(value or 0.0, expected or 0.0, int(one.n[number])) if enough else INSUFFICIENT
+            columns["sentence"].append(sentence)
+    return pa.table(columns, schema=SCHEMA)
+
+
+INSUFFICIENT = "Insufficient data."
+SCHEMA = pa.schema(
+    [
+        ("family_id", pa.string()), ("kind", pa.string()), ("against", pa.bool_()), ("sufficient", pa.bool_()),
+        ("value", pa.float64()), ("expected", pa.float64()), ("n", pa.int64()), ("log10_e", pa.float64()),
+        ("sentence", pa.string()),
+    ]
+)  # fmt: skip
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None

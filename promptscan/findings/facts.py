@@ -1,0 +1,310 @@
+"""What is known of families and accounts, by number: read once a build, read by every kind of evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.signals.sweeps import Fills
+from promptscan.sql import script, statements
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+Bool = NDArray[np.bool_]
+
+LEAST = 4
+"""Fewest accounts of a family that is looked at: three may be friends."""
+
+BIN = 600  # seconds within which prompts of two accounts are simultaneous
+DAY = 86_400
+OBFUSCATED = 0.05  # share of a text's characters from which it is disguised on purpose
+MODEL_DAYS = 2  # days after a release in which a move to it is a pivot
+WORDED, REUSED = 16, 0.3  # words in common, and their share of a text, from which a wording is no accident
+KNOWN = 0.5  # share of a family's texts that a benign bank knows, from which it is known
+TRANSFERRED = 0.5  # of the transfer axis, from which it passes
+SHARED = ("payment_id", "ip", "asn", "user_agent", "email_domain", "api_key_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """One kind of entity: account x value, by number.
+
+    Attributes:
+        account, value: int64 (q,).
+        totals: accounts that have each value, int64 (v,).
+        holders: accounts that have any.
+    """
+
+    account: Int64
+    value: Int64
+    totals: Int64
+    holders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything by number; families f, accounts a, pairs p of them.
+
+    Attributes:
+        families: ids. n_accounts, n_prompts, effective, reuse, frame, benign_share: (f,).
+        accounts: ids. total: their prompts, int64 (a,). first, last, created: datetime64[us] (a,), NaT where unknown.
+        organisation: number of the declared organisation of each account, -1 for none, int64 (a,).
+        family, account, prompts: int64 (p,), by family then account. pair_first, pair_last: datetime64[us] (p,).
+        relatives: families that are one thing to a person, int64 (r, 2), both ways.
+        events: family, account, ten-minute bin: distinct, int64 (e, 3).
+        bin_totals: accounts of the whole store in each bin, int64 (b, 2): bin and count.
+        hours: distinct hours of the day in which each account wrote, int64 (a,).
+        inside: share of each account's prompts that are in eligible families, drawn to the store's by five prompts. float64 (a,).
+        breadth: eligible families of each account, int64 (a,).
+        obfuscated: pairs p with a disguised text, bool (p,); obfuscated_share: of all prompts.
+        releases: names of models; asks: family, account, release, moved: int64 (m, 4); usual: share of accounts that
+            moved, float64 (r,).
+        sharing: entities by kind.
+        fills: slots of the families' templates.
+    """
+
+    families: list[str]
+    n_accounts: Int64
+    n_prompts: Int64
+    effective: Float64
+    reuse: Float64
+    frame: Int64
+    benign_share: Float64
+    accounts: list[str]
+    total: Int64
+    first: Times
+    last: Times
+    created: Times
+    organisation: Int64
+    family: Int64
+    account: Int64
+    prompts: Int64
+    pair_first: Times
+    pair_last: Times
+    relatives: Int64
+    events: Int64
+    bin_totals: Int64
+    hours: Int64
+    inside: Float64
+    breadth: Int64
+    obfuscated: Bool
+    obfuscated_share: float
+    releases: list[str]
+    asks: Int64
+    usual: Float64
+    sharing: dict[str, Sharing]
+    fills: Fills
+
+    @property
+    def n(self) -> int:
+        """Number of families."""
+        return len(self.families)
+
+    @property
+    def transfer(self) -> Float64:
+        """How much each family is one wording that was handed on, 0..1: words in common, and their share of a text. float64 (f,).
+
+        Nothing is handed on that a benign bank knows most of: everybody has it.
+        """
+        worded = np.minimum(1.0, self.frame / WORDED) * np.minimum(1.0, self.reuse / REUSED)
+        return np.asarray(np.where(self.benign_share < KNOWN, worded, 0.0))
+
+    @property
+    def eligible(self) -> Bool:
+        """Families that pass the transfer axis, bool (f,)."""
+        return np.asarray(self.transfer >= TRANSFERRED)
+
+    def age(self) -> Float64:
+        """Days from each account's making to its first prompt; NaN where unknown or negative. float64 (a,)."""
+        days = (self.first - self.created) / np.timedelta64(1, "D")
+        return np.where(days >= 0, days, np.nan)
+
+
+def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64]) -> Facts:
+    """Read the facts of a draft.
+
+    Args:
+        con: a connection with the store's base views; gets temporary tables.
+        releases: when models were released that the store's prompts may name.
+    """
+    con.execute(f"SET VARIABLE least = {LEAST}")
+    for statement in statements(script("evidence")):
+        con.execute(statement)
+    families = _columns(con, "FROM candidates ORDER BY family")
+    people = _columns(con, "FROM people ORDER BY account")
+    pairs = _columns(con, "FROM pairs ORDER BY family, account")
+    events = f"SELECT DISTINCT family, account, epoch(ts)::BIGINT // {BIN} AS bin FROM sent WHERE ts IS NOT NULL ORDER BY ALL"
+    bins = (
+        f"SELECT epoch(ts)::BIGINT // {BIN} AS bin, count(DISTINCT account_id) AS n FROM base_prompts WHERE ts IS NOT NULL "
+        "GROUP BY bin ORDER BY bin"
+    )
+    hours = (
+        "SELECT account, count(DISTINCT hour(ts)) AS n FROM base_prompts JOIN people USING (account_id) "
+        "WHERE ts IS NOT NULL GROUP BY account"
+    )
+    spread = _columns(con, hours)
+    by_account = np.zeros(len(people["account"]), dtype=np.int64)
+    by_account[spread["account"]] = spread["n"]
+    names, asks, usual = _asks(con, releases)
+    obfuscated, share = _obfuscated(con, pairs)
+    facts = Facts(
+        families=[str(name) for name in families["family_id"]],
+        n_accounts=_int(families["n_accounts"]),
+        n_prompts=_int(families["n_prompts"]),
+        effective=_float(families["effective_accounts"]),
+        reuse=_float(families["reuse"]),
+        frame=_int(families["frame"]),
+        benign_share=_float(families["benign_share"]),
+        accounts=[str(name) for name in people["account_id"]],
+        total=_int(people["n_prompts"]),
+        first=_times(people["first_ts"]),
+        last=_times(people["last_ts"]),
+        created=_times(people["created_at"]),
+        organisation=_organisations(con, len(people["account"])),
+        family=_int(pairs["family"]),
+        account=_int(pairs["account"]),
+        prompts=_int(pairs["n_prompts"]),
+        pair_first=_times(pairs["first_ts"]),
+        pair_last=_times(pairs["last_ts"]),
+        relatives=_rows(con, "FROM relatives ORDER BY ALL"),
+        events=_rows(con, events),
+        bin_totals=_rows(con, bins),
+        hours=by_account,
+        inside=np.zeros(0),
+        breadth=np.zeros(0, dtype=np.int64),
+        obfuscated=obfuscated,
+        obfuscated_share=share,
+        releases=names,
+        asks=asks,
+        usual=usual,
+        sharing={kind: _sharing(con, kind) for kind in SHARED},
+        fills=_fills(con, len(families["family"])),
+    )
+    return replace(facts, **_habits(facts))
+
+
+def _habits(facts: Facts) -> dict[str, Any]:
+    """Return how much of their traffic accounts send in eligible families, and in how many."""
+    eligible = facts.eligible[facts.family]
+    inside = np.bincount(facts.account, facts.prompts * eligible, len(facts.accounts))
+    usual = inside.sum() / max(facts.total.sum(), 1)
+    breadth = np.bincount(facts.account, eligible, len(facts.accounts)).astype(np.int64)
+    return {"inside": (inside + 5 * usual) / (facts.total + 5), "breadth": breadth}
+
+
+def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
+    rows = _columns(con, f"SELECT account, value FROM belongings WHERE kind = '{kind}' ORDER BY ALL")
+    account, value = _int(rows["account"]), _int(rows["value"])
+    return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)))
+
+
+def _organisations(con: duckdb.DuckDBPyConnection, n: int) -> Int64:
+    """Return the declared organisation of each account; of several the first by name."""
+    rows = _columns(con, "SELECT account, min(value) AS value FROM belongings WHERE kind = 'org_id' GROUP BY account")
+    out = np.full(n, -1, dtype=np.int64)
+    out[_int(rows["account"])] = rows["value"]
+    return out
+
+
+def _obfuscated(con: duckdb.DuckDBPyConnection, pairs: dict[str, Any]) -> tuple[Bool, float]:
+    rows = _columns(
+        con,
+        "SELECT DISTINCT family, account FROM sent JOIN base_text_disguises d USING (text_id) "
+        f"WHERE d.obfuscation >= {OBFUSCATED} ORDER BY ALL",
+    )
+    known = _int(pairs["family"]) << 32 | _int(pairs["account"])
+    found = np.isin(known, _int(rows["family"]) << 32 | _int(rows["account"]))
+    row = con.execute(
+        f"SELECT coalesce(avg((d.obfuscation >= {OBFUSCATED})::INTEGER), 0) FROM base_prompts JOIN base_text_disguises d USING (text_id)"
+    ).fetchone()
+    return found, float(row[0]) if row else 0.0
+
+
+def _asks(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64]) -> tuple[list[str], Int64, Float64]:
+    """Return who asked what in the days after each release that the log covers."""
+    names = sorted(releases, key=lambda name: (releases[name], name))
+    kept: list[str] = []
+    parts: list[Int64] = []
+    usual: list[float] = []
+    for name in names:
+        since, until = releases[name], releases[name] + np.timedelta64(MODEL_DAYS, "D")
+        values = [name, str(since), str(until)]
+        row = con.execute(
+            "SELECT avg(moved::INTEGER) FROM (SELECT bool_or(model = $1) AS moved FROM base_prompts "
+            "WHERE ts >= $2::TIMESTAMP AND ts < $3::TIMESTAMP GROUP BY account_id) HAVING bool_or(moved)", values
+        ).fetchone()  # fmt: skip
+        if row is None:
+            continue
+        found = con.execute(
+            "SELECT family, account, bool_or(model = $1)::BIGINT AS moved FROM sent "
+            "WHERE ts >= $2::TIMESTAMP AND ts < $3::TIMESTAMP GROUP BY family, account ORDER BY ALL", values
+        ).fetchnumpy()  # fmt: skip
+        parts.append(
+            np.stack(
+                [
+                    _int(found["family"]),
+                    _int(found["account"]),
+                    np.full(len(found["family"]), len(kept)),
+                    _int(found["moved"]),
+                ],
+                1,
+            )
+        )
+        kept.append(name)
+        usual.append(float(row[0]))
+    asks = np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, 4), dtype=np.int64)
+    return kept, asks, np.asarray(usual, dtype=np.float64)
+
+
+def _fills(con: duckdb.DuckDBPyConnection, n_families: int) -> Fills:
+    con.execute(
+        "CREATE TEMP TABLE filled AS SELECT *, row_number() OVER (ORDER BY account, ts, clean_id, template) - 1 AS row FROM ("
+        "SELECT s.family, s.account, s.clean_id, m.template_id, m.template_id[3:]::BIGINT AS template, "
+        "coalesce(min(s.ts), TIMESTAMP 'epoch') AS ts "
+        "FROM sent s JOIN base_template_members m USING (clean_id) GROUP BY ALL)"
+    )
+    rows = _columns(
+        con, "SELECT family, account, dense_rank() OVER (ORDER BY template) - 1 AS template FROM filled ORDER BY row"
+    )
+    slots = _columns(
+        con,
+        "SELECT f.row, dense_rank() OVER (ORDER BY f.template, v.slot) - 1 AS slot, hash(v.value)::UBIGINT AS value, "
+        "dense_rank() OVER (ORDER BY f.template) - 1 AS template "
+        "FROM filled f JOIN base_slot_fills v ON v.clean_id = f.clean_id AND v.template_id = f.template_id "
+        "WHERE v.value <> '' ORDER BY f.row, v.slot",
+    )
+    slot = _int(slots["slot"])
+    owner = np.zeros(int(slot.max(initial=-1)) + 1, dtype=np.int64)
+    with_rows = _int(rows["template"])
+    row = _int(slots["row"])
+    owner[slot] = with_rows[row] if len(row) else 0
+    return Fills(
+        _int(rows["family"]), with_rows, _int(rows["account"]), row, slot,
+        np.asarray(slots["value"], dtype=np.uint64).view(np.int64), owner, n_families, int(with_rows.max(initial=-1)) + 1,
+    )  # fmt: skip
+
+
+def _columns(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
+    return con.execute(query).fetchnumpy()
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str) -> Int64:
+    found = con.execute(query).fetchnumpy()
+    return np.stack([_int(column) for column in found.values()], axis=1)
+
+
+def _int(column: Any) -> Int64:
+    return np.asarray(np.ma.filled(column, 0), dtype=np.int64)
+
+
+def _float(column: Any) -> Float64:
+    return np.asarray(np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan), dtype=np.float64)
+
+
+def _times(column: Any) -> Times:
+    return np.asarray(np.ma.filled(np.ma.asarray(column), np.datetime64("NaT")), dtype="datetime64[us]")

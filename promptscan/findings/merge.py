@@ -1,0 +1,101 @@
+"""Facts about groups of families: what is too thin in each of fifty families can be plain in all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.findings.facts import Facts
+from promptscan.signals.sweeps import Fills
+
+Int64 = NDArray[np.int64]
+
+
+def merged(facts: Facts, group: Int64, names: list[str]) -> Facts:
+    """Return the facts with families put together.
+
+    Args:
+        facts: of the families.
+        group: number of each family's group, -1 for none, int64 (f,).
+        names: of the groups.
+    """
+    n = len(names)
+    inside = np.flatnonzero(group >= 0)
+    own = group[inside]
+    weight = facts.n_prompts[inside].astype(np.float64)
+    kept = group[facts.family] >= 0
+    codes, place = _unique(group[facts.family[kept]], facts.account[kept])
+    prompts = np.bincount(place, facts.prompts[kept], len(codes)).astype(np.int64)
+    n_accounts = np.bincount(codes[:, 0], minlength=n).astype(np.int64)
+    n_prompts = np.bincount(codes[:, 0], prompts, n).astype(np.int64)
+    squares = np.bincount(codes[:, 0], prompts.astype(np.float64) ** 2, n)
+    asked = group[facts.asks[:, 0]] >= 0
+    asks, where = _unique(group[facts.asks[asked, 0]], facts.asks[asked, 1], facts.asks[asked, 2])
+    moved = np.zeros(len(asks), dtype=np.int64)
+    np.maximum.at(moved, where, facts.asks[asked, 3])
+    related = np.unique(group[facts.relatives], axis=0)
+    related = related[(related >= 0).all(axis=1) & (related[:, 0] != related[:, 1])]
+    present = group[facts.events[:, 0]] >= 0
+    events, _ = _unique(group[facts.events[present, 0]], facts.events[present, 1], facts.events[present, 2])
+    disguised = np.bincount(place, facts.obfuscated[kept], len(codes)) > 0
+    return replace(
+        facts,
+        families=names,
+        n_accounts=n_accounts,
+        n_prompts=n_prompts,
+        effective=n_prompts.astype(np.float64) ** 2 / np.maximum(squares, 1),
+        reuse=_mean(own, facts.reuse[inside], weight, n),
+        frame=np.rint(_mean(own, facts.frame[inside], weight, n)).astype(np.int64),
+        benign_share=_mean(own, facts.benign_share[inside], weight, n),
+        family=codes[:, 0],
+        account=codes[:, 1],
+        prompts=prompts,
+        pair_first=_extreme(facts.pair_first[kept], place, len(codes), np.minimum),
+        pair_last=_extreme(facts.pair_last[kept], place, len(codes), np.maximum),
+        relatives=related,
+        events=events,
+        obfuscated=disguised,
+        asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
+        fills=_fills(facts.fills, group, n),
+    )
+
+
+def _unique(*columns: Int64) -> tuple[Int64, Int64]:
+    """Return the distinct rows, sorted, and the place of each given row among them."""
+    rows, place = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    return rows, place.ravel()
+
+
+def _mean(group: Int64, values: Any, weight: Any, n: int) -> Any:
+    return np.bincount(group, values * weight, n) / np.maximum(np.bincount(group, weight, n), 1e-12)
+
+
+def _extreme(times: Any, place: Int64, n: int, better: np.ufunc) -> Any:
+    """Return the earliest or latest known time of each place, NaT where none is known."""
+    known = ~np.isnat(times)
+    worst = np.iinfo(np.int64).max if better is np.minimum else np.iinfo(np.int64).min
+    out = np.full(n, worst, dtype=np.int64)
+    better.at(out, place[known], times[known].astype(np.int64))
+    found = out.astype("datetime64[us]")
+    found[out == worst] = np.datetime64("NaT")
+    return found
+
+
+def _fills(fills: Fills, group: Int64, n: int) -> Fills:
+    """Return the rows of grouped families."""
+    kept = group[fills.family] >= 0
+    number = np.cumsum(kept) - 1
+    used = kept[fills.row]
+    return replace(
+        fills,
+        family=group[fills.family[kept]],
+        template=fills.template[kept],
+        account=fills.account[kept],
+        row=number[fills.row[used]].astype(np.int64),
+        slot=fills.slot[used],
+        value=fills.value[used],
+        n_families=n,
+    )

@@ -1,0 +1,132 @@
+"""Families that belong together: accounts that share one also share the other, more than busy accounts do anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.findings.facts import Facts
+from promptscan.signals.sums import summed
+from promptscan.signals.sweeps import Repeats
+from promptscan.signals.tails import count_tail, tolerant_count
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+SPREAD = 64
+"""Families of one account beyond which it is a relay, and says nothing of what belongs together."""
+
+LINKED = 3  # accounts that two families must have in common to be linked
+LINK = 1e-2  # chance of so many in common below which they are
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFamilies:
+    """Accounts that pairs of eligible families have in common.
+
+    The null is that of a configuration model (Newman 2010, "Networks", section 13.2): an account that is in d families is in
+    family g with chance d K_g / D, with K_g the accounts of g and D all such pairs, so that busy accounts explain themselves.
+
+    Attributes:
+        family, other: pairs with common accounts, both ways, int64 (q,).
+        common: accounts in both, int64 (q,).
+        size: accounts of each family, int64 (f,).
+        reach: other families of a family's accounts, counted once an account; int64 (f,).
+        total: D.
+    """
+
+    family: Int64
+    other: Int64
+    common: Int64
+    size: Int64
+    reach: Int64
+    total: int
+
+    def expected(self) -> Float64:
+        """Return the accounts that each pair has in common by chance, float64 (q,)."""
+        return np.asarray(self.reach[self.family] * self.size[self.other] / max(self.total, 1), dtype=np.float64)
+
+
+def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
+    """Count, through each account's families, which families have accounts in common.
+
+    Args:
+        facts: of the families.
+        relatives: whether related families count: they may be one prompt in two pieces, which is no sign of anything.
+    """
+    kept = facts.eligible[facts.family]
+    family, account = facts.family[kept], facts.account[kept]
+    breadth = np.bincount(account, minlength=len(facts.accounts))
+    usable = breadth[account] <= SPREAD
+    family, account = family[usable], account[usable]
+    mine, other = _through(family, account, len(facts.accounts))
+    if len(facts.relatives) and not relatives:
+        related = np.isin(mine * facts.n + other, facts.relatives[:, 0] * facts.n + facts.relatives[:, 1])
+        mine, other = mine[~related], other[~related]
+    codes, common = np.unique(mine * max(facts.n, 1) + other, return_counts=True)
+    first, second = np.divmod(codes, max(facts.n, 1))
+    size = np.bincount(family, minlength=facts.n).astype(np.int64)
+    reach = np.bincount(family, breadth[account] - 1, facts.n).astype(np.int64)
+    return SharedFamilies(first, second, common.astype(np.int64), size, reach, len(family))
+
+
+def companionship(together: SharedFamilies, n_families: int) -> Repeats:
+    """Count pairs of accounts of a family that share another one, rare ones for more, beside the configuration model.
+
+    With λ_g accounts expected in common with family g, pairs have mean λ²/2 and variance λ²/2 + λ³.
+    """
+    chance = together.size / max(together.total, 1)
+    weight = np.maximum(-np.log(np.maximum(chance, 1e-12)), 0.0)
+    met = together.common * (together.common - 1) / 2
+    pairs = summed(together.family, met, n_families)
+    observed = summed(together.family, met * weight[together.other], n_families)
+    two = [float((weight**power * chance**2).sum()) for power in (0, 1, 2)]
+    three = float((weight**2 * chance**3).sum())
+    reach = together.reach.astype(np.float64)
+    mean, variance = reach**2 / 2 * two[1], reach**2 / 2 * two[2] + reach**3 * three
+    unit = np.full(n_families, two[2] / two[1] if two[1] > 0 else 1.0)
+    tail = tolerant_count(observed, mean, variance, unit)
+    return Repeats(pairs, reach**2 / 2 * two[0], tail, np.where(reach > 0, together.size, 0))
+
+
+def linked(together: SharedFamilies, n_families: int) -> Int64:
+    """Put families into groups that common accounts hold together, int64 (f,), numbered from 0 by their first family.
+
+    Leiden communities (Traag, Waltman and van Eck 2019, modularity) of the graph whose edges are pairs with more accounts in
+    common than chance gives, weighted by how much less likely than `LINK` that is. A group is a hypothesis and no
+    finding: it is tested as a whole, by evidence that took no part in making it.
+    """
+    import igraph
+    import leidenalg
+
+    once = (together.family < together.other) & (together.common >= LINKED)
+    family, other, common = together.family[once], together.other[once], together.common[once]
+    expected = together.expected()[once]
+    log_p = count_tail(common.astype(np.float64), expected, expected, np.ones(len(common)))
+    weight = np.log(LINK) - log_p
+    kept = weight > 0
+    graph = igraph.Graph(n=n_families, edges=np.stack([family[kept], other[kept]], axis=1).tolist())
+    found = leidenalg.find_partition(
+        graph, leidenalg.ModularityVertexPartition, weights=weight[kept].tolist(), seed=0, n_iterations=4
+    )
+    member = np.asarray(found.membership, dtype=np.int64)
+    _, first, place = np.unique(member, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[place.ravel()], dtype=np.int64)
+
+
+def _through(family: Int64, account: Int64, n_accounts: int) -> tuple[Int64, Int64]:
+    """Return, per account, every ordered pair of two of its families: cost follows the squares of at most `SPREAD`."""
+    order = np.lexsort((family, account))
+    family, account = family[order], account[order]
+    size = np.bincount(account, minlength=n_accounts)
+    repeat = size[account]
+    mine = np.repeat(family, repeat)
+    if not len(mine):
+        return mine, mine
+    start = (np.cumsum(size) - size)[account]
+    offset = np.arange(len(mine)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
+    other = family[np.repeat(start, repeat) + offset]
+    different = mine != other
+    return mine[different], other[different]

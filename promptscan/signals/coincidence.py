@@ -1,0 +1,117 @@
+"""Coincidences: how many pairs of a family's accounts have something in common, beside what as many accounts drawn at random have.
+
+A U-statistic over pairs: with K_c of N accounts in category c, two drawn accounts meet in it with chance K_c (K_c - 1) / (N (N - 1)).
+Mean and variance are exact for accounts of one category each (Hoeffding 1948, section 5) but for pairs of pairs without a
+common account. A pair counts by the rarity of what it shares, so what everybody has says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.signals.sums import summed
+from promptscan.signals.tails import Tail, tolerant_count
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Coincidences:
+    """Pairs per family, all float64 (f,) but `holders`.
+
+    Attributes:
+        pairs: pairs of accounts that share a category, each category counted.
+        observed: the same, weighted by rarity.
+        mean, variance: of `observed` by chance.
+        expected: of `pairs` by chance.
+        unit: weight of a typical pair.
+        holders: accounts that have any category, int64 (f,).
+    """
+
+    pairs: Float64
+    observed: Float64
+    mean: Float64
+    variance: Float64
+    expected: Float64
+    unit: Float64
+    holders: Int64
+
+    def tail(self) -> Tail:
+        """Return the chance of at least as many."""
+        return tolerant_count(self.observed, self.mean, self.variance, self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """What accounts can have in common.
+
+    Attributes:
+        totals: accounts of the store in each category, int64 (c,).
+        stratum: categories are compared within a stratum only, such as a day; int64 (c,).
+        population: accounts of the store in each stratum, int64 (s,).
+    """
+
+    totals: Int64
+    stratum: Int64
+    population: Int64
+
+    def rarity(self) -> Float64:
+        """Return log(population / total) of each category, 0 for what everybody has; float64 (c,)."""
+        whole = np.maximum(self.population[self.stratum], 1)
+        return np.asarray(np.maximum(np.log(whole / np.maximum(self.totals, 1)), 0.0), dtype=np.float64)
+
+
+def coincidences(
+    family: Int64, category: Int64, categories: Categories, holder_family: Int64, holder_stratum: Int64, n_families: int
+) -> Coincidences:
+    """Count the pairs of each family's accounts that share a category.
+
+    Args:
+        family: one row per account and category of it, int64 (q,).
+        category: the category; an account has it once. int64 (q,).
+        categories: what these are in the whole store.
+        holder_family: one row per account of a family that has any category of a stratum, int64 (h,).
+        holder_stratum: that stratum, int64 (h,).
+        n_families: f.
+    """
+    n_strata = max(len(categories.population), 1)
+    weight = categories.rarity()
+    pairs, observed, expected = np.zeros(n_families), np.zeros(n_families), np.zeros(n_families)
+    if len(family):
+        codes, counts = np.unique(family * max(len(weight), 1) + category, return_counts=True)
+        owner, which = np.divmod(codes, max(len(weight), 1))
+        met = counts * (counts - 1) / 2
+        pairs = summed(owner, met, n_families)
+        observed = summed(owner, met * weight[which], n_families)
+    s0, s1, s2, s3 = _chances(categories, weight, n_strata)
+    mean, variance = np.zeros(n_families), np.zeros(n_families)
+    first, second = np.zeros(n_families), np.zeros(n_families)
+    holders = np.bincount(holder_family, minlength=n_families).astype(np.int64)
+    if len(holder_family):
+        codes, counts = np.unique(holder_family * n_strata + holder_stratum, return_counts=True)
+        owner, day = np.divmod(codes, n_strata)
+        n = counts.astype(np.float64)
+        two, three = n * (n - 1) / 2, n * (n - 1) * (n - 2)
+        expected = summed(owner, two * s0[day], n_families)
+        mean = summed(owner, two * s1[day], n_families)
+        spread = two * np.maximum(s2 - s1**2, 0)[day] + three * np.maximum(s3 - s1**2, 0)[day]
+        variance = summed(owner, spread, n_families)
+        first, second = summed(owner, two * s1[day], n_families), summed(owner, two * s2[day], n_families)
+    unit = np.divide(second, first, out=np.ones(n_families), where=first > 0)
+    return Coincidences(pairs, observed, mean, variance, expected, unit, holders)
+
+
+def _chances(categories: Categories, weight: Float64, n_strata: int) -> tuple[Float64, Float64, Float64, Float64]:
+    """Return, per stratum, the sums over categories of p2, w p2, w² p2 and w² p3, with p2 and p3 the chances that 2 and 3 meet."""
+    k = categories.totals.astype(np.float64)
+    whole = np.maximum(categories.population[categories.stratum].astype(np.float64), 3.0)
+    p2 = k * (k - 1) / (whole * (whole - 1))
+    p3 = p2 * np.maximum(k - 2, 0) / (whole - 2)
+    sums = [
+        summed(categories.stratum, values, n_strata) for values in (p2, weight * p2, weight**2 * p2, weight**2 * p3)
+    ]
+    return sums[0], sums[1], sums[2], sums[3]
