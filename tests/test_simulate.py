@@ -5,58 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
+from simulating import Log, digests, per_account_day, run
 
 from promptscan.errors import UsageError
-from promptscan.simulate import CampaignConfig, Simulation, SimulationConfig, default_campaigns, simulate
+from promptscan.simulate import CampaignConfig, NegativeKind, SimulationConfig, default_campaigns, simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-LABELS = {"background", "popular_template", "vendor_app", "relay", "retry", "campaign", "campaign_cover"}
-
-
-@dataclass(frozen=True)
-class Log:
-    result: Simulation
-    prompts: pa.Table
-    accounts: pa.Table
-    truth: pa.Table
-
-    def where(self, column: str, value: str) -> pa.Table:
-        """Return the prompts whose truth has a value."""
-        return self.prompts.filter(pc.fill_null(pc.equal(self.truth[column], value), fill_value=False))
-
-
-def run(config: SimulationConfig, out: Path) -> Log:
-    result = simulate(config, out)
-    return Log(result, *(pq.read_table(path) for path in (result.prompts, result.accounts, result.truth)))
-
-
-def digests(result: Simulation) -> list[str]:
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in (result.prompts, result.accounts, result.truth)]
+LABELS = {"background", "popular_template", "retry", "campaign", "campaign_cover"} | {each.value for each in NegativeKind}
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
     yield run(SimulationConfig(seed=7), tmp_path_factory.mktemp("log"))  # noqa: PT022
-
-
-def per_account_day(prompts: pa.Table) -> dict[tuple[str, int], int]:
-    days = pc.divide(prompts["ts"].cast(pa.int64()), 86_400_000_000)
-    counted = (
-        pa.table({"account": prompts["account_id"], "day": days})
-        .group_by(["account", "day"])
-        .aggregate([([], "count_all")])
-    )
-    rows = counted.to_pydict()
-    return dict(zip(zip(rows["account"], rows["day"], strict=True), rows["count_all"], strict=True))
 
 
 def test_columns_and_types(log: Log):
@@ -67,7 +34,9 @@ def test_columns_and_types(log: Log):
     assert log.accounts.schema.names == [
         "account_id", "created_at", "org_id", "payment_id", "ip", "asn", "country", "email_domain", "plan",
     ]  # fmt: skip
-    assert log.truth.schema.names == ["prompt_id", "template_id", "family_id", "campaign_id", "label"]
+    assert log.truth.schema.names == [
+        "prompt_id", "template_id", "family_id", "campaign_id", "label", "account_role",
+    ]  # fmt: skip
     assert log.prompts["text"].null_count == 0
 
 

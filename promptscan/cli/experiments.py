@@ -30,26 +30,45 @@ COLUMNS = [
 ]
 
 
+def _list_presets(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """Name the presets and leave."""
+    if not value:
+        return
+    from promptscan.simulate import load_preset, preset_names
+
+    for name in preset_names():
+        click.echo(f"{name:<14}  {load_preset(name).description}")
+    ctx.exit()
+
+
 @click.command("simulate")
 @click.option(
     "--out", required=True, metavar="DIR", help="Folder for prompts.parquet, accounts.parquet, truth.parquet."
 )
-@click.option("--prompts", type=int, default=20_000, show_default=True)
-@click.option("--accounts", type=int, default=1_500, show_default=True)
-@click.option("--days", type=int, default=14, show_default=True)
+@click.option("--prompts", type=int, help="[default: 20000; a preset's own]")
+@click.option("--accounts", type=int, help="[default: 1500; a preset's own]")
+@click.option("--days", type=int, help="[default: 14; a preset's own, of which it gives the first]")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--campaigns", metavar="FILE.toml", help="Campaigns to plant instead of the default mix.")
-def simulate_command(out: str, prompts: int, accounts: int, days: int, seed: int, campaigns: str | None) -> int:
+@click.option(
+    "--campaigns", metavar="FILE.toml", help="[[campaign]] and [[negative]] tables to plant instead of the default mix."
+)
+@click.option("--preset", metavar="NAME", help="A log after a public report, such as report-28.8m; see --list-presets.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Factor of prompts and accounts.")
+@click.option(
+    "--share", type=float, help="The campaigns' share of all prompts, 0.0001 to 0.5; their accounts follow it."
+)
+@click.option("--benign-only", is_flag=True, help="No campaigns; everything that only looks like one stays.")
+@click.option("--corpus", metavar="FILE", help="Real texts for background prompts and campaigns' slots.")
+@click.option(
+    "--list-presets", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="Name the presets."
+)
+def simulate_command(seed: int, out: str, **asked: Any) -> int:
     """Write a realistic log with planted campaigns, its accounts, and the truth; equal seeds give equal logs."""
-    from promptscan.simulate import SimulationConfig, load_campaigns, simulate
+    from promptscan.simulate import requested, simulate
 
-    planted = load_campaigns(Path(campaigns)) if campaigns else ()
-    config = SimulationConfig(prompts=prompts, accounts=accounts, days=days, seed=seed, campaigns=planted)
-    made = simulate(config, Path(out))
-    say(
-        f"{made.n_prompts:,} prompts of {made.n_accounts:,} accounts; planted: "
-        + ", ".join(f"{name} {n:,}" for name, n in made.campaigns.items())
-    )
+    made = simulate(requested(seed=seed, **asked), Path(out))
+    planted = ", ".join(f"{name} {n:,}" for name, n in made.campaigns.items()) or "nothing"
+    say(f"{made.n_prompts:,} prompts of {made.n_accounts:,} accounts; planted: {planted}")
     for path in (made.prompts, made.accounts, made.truth):
         click.echo(path)
     return 0

@@ -1,4 +1,4 @@
-"""Everybody who is not a campaign: people, one vendor's app, relays."""
+"""Everybody who is not a campaign: people and hard negatives."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from promptscan.simulate.classes import homework, seo_farm
 from promptscan.simulate.config import SimulationConfig
-from promptscan.simulate.draws import mix
-from promptscan.simulate.plan import DAY, Label, Plan, plan
-from promptscan.simulate.population import INTERESTS, LANGUAGES, PERSON, RELAY, VENDOR, Population, interests
-from promptscan.simulate.sessions import hold, into_window
+from promptscan.simulate.fads import benchmark_replay, viral_prompt
+from promptscan.simulate.firms import evaluation_company, translation_agency, vendor_app
+from promptscan.simulate.log import Log, Traffic
+from promptscan.simulate.negative import NegativeConfig, NegativeKind
+from promptscan.simulate.plan import Label, Plan, plan
+from promptscan.simulate.population import CAMPAIGN, INTERESTS, LANGUAGES, NEGATIVE, PERSON, Population, interests
+from promptscan.simulate.sessions import hold
 from promptscan.simulate.texts import Writers
 
-_VENDOR_SHARE, _RELAY_SHARE, _POPULAR_SHARE = 0.06, 0.035, 0.055
-_CUSTOMERS = 50  # people behind one relay account
+_POPULAR_SHARE = 0.055
+# How much members of a negative ask for themselves, a person = 1.
+_OWN_LIFE = {
+    NegativeKind.HOMEWORK: 1.0,
+    NegativeKind.SEO_FARM: 0.5,
+    NegativeKind.TRANSLATION_AGENCY: 0.3,
+    NegativeKind.EVALUATION_COMPANY: 0.1,
+}
 _FOLLOW_UP = 0.5
 _OFF_TOPIC = 0.12
 _ENGLISH_ANYWAY = 0.15
@@ -25,10 +35,10 @@ _FAVOURITE = np.cumsum([0.5, 0.25, 0.15])
 
 
 def ordinary_traffic(config: SimulationConfig, population: Population, writers: Writers, n: int) -> list[Plan]:
-    """Schedule n prompts of ordinary users.
+    """Schedule n prompts of everybody who is not a campaign.
 
     Args:
-        config: the simulation.
+        config: the simulation, complete.
         population: the accounts; at least one is a person.
         writers: the wordings.
         n: prompts.
@@ -37,23 +47,59 @@ def ordinary_traffic(config: SimulationConfig, population: Population, writers: 
         Plans whose sizes sum to n.
     """
     rng = np.random.default_rng([config.seed, 2])
-    vendor, relays, persons = (population.members(role) for role in (VENDOR, RELAY, PERSON))
-    n_vendor = int(n * _VENDOR_SHARE) if vendor.size else 0
-    n_relay = int(n * _RELAY_SHARE) if relays.size else 0
-    own = _Crowd(persons, population.interests[persons], population.language[persons], population.zone[persons])
-    customers = np.repeat(relays, _CUSTOMERS)
+    log = Log(config, population, writers)
+    parts = []
+    for number, negative in enumerate(config.all_negatives()):
+        own = np.random.default_rng([config.seed, 6, number])
+        wanted = int(n * negative.habit.share)
+        members = population.members(NEGATIVE + number if negative.habit.members else PERSON)
+        if members.size < negative.habit.least and not isinstance(negative.accounts, int):
+            continue
+        if members.size and wanted:
+            parts.append(_TRAFFIC[NegativeKind(negative.kind)](own, log, negative, members, wanted))
+    left = n - sum(part.size for part in parts)
+    return [_people(rng, log, left), *parts]
+
+
+def _people(rng: np.random.Generator, log: Log, n: int) -> Plan:
+    """Schedule the people, and what members of classes and firms ask for themselves."""
+    population = log.population
+    life = np.zeros(NEGATIVE + len(log.config.all_negatives()))
+    life[PERSON] = 1.0
+    for number, negative in enumerate(log.config.all_negatives()):
+        life[NEGATIVE + number] = _OWN_LIFE.get(NegativeKind(negative.kind), 0.0)
+    weight = np.where(population.role < CAMPAIGN, life[np.minimum(population.role, life.size - 1)], 0.0)
+    account = np.flatnonzero(weight)
+    crowd = _Crowd(
+        account, population.interests[account], population.language[account], population.zone[account], weight[account]
+    )
+    return _conversations(rng, log, crowd=crowd, n=n, label=Label.BACKGROUND)
+
+
+def _relays(rng: np.random.Generator, log: Log, negative: NegativeConfig, members: NDArray[np.int64], n: int) -> Plan:
+    """Schedule relays: many people behind each account."""
+    customers = np.repeat(members, negative.habit.size)
     foreign = np.where(rng.random(customers.size) < 0.5, rng.integers(0, len(LANGUAGES), customers.size), 0)
     pooled = _Crowd(
         customers,
-        interests(rng, customers.size, writers.n_topics),
+        interests(rng, customers.size, log.writers.n_topics),
         foreign.astype(np.int8),
         rng.integers(-8, 10, customers.size),
+        np.ones(customers.size),
     )
-    return [
-        _conversations(rng, config, writers, crowd=own, n=n - n_vendor - n_relay, label=Label.BACKGROUND),
-        _conversations(rng, config, writers, crowd=pooled, n=n_relay, label=Label.RELAY),
-        _vendor(rng, config, writers, vendor=vendor, n=n_vendor),
-    ]
+    return _conversations(rng, log, crowd=pooled, n=n, label=Label.RELAY)
+
+
+_TRAFFIC: dict[NegativeKind, Traffic] = {
+    NegativeKind.RELAY: _relays,
+    NegativeKind.VENDOR_APP: vendor_app,
+    NegativeKind.EVALUATION_COMPANY: evaluation_company,
+    NegativeKind.TRANSLATION_AGENCY: translation_agency,
+    NegativeKind.HOMEWORK: homework,
+    NegativeKind.SEO_FARM: seo_farm,
+    NegativeKind.VIRAL_PROMPT: viral_prompt,
+    NegativeKind.BENCHMARK_REPLAY: benchmark_replay,
+}
 
 
 def everyday(
@@ -73,21 +119,22 @@ class _Crowd:
         tastes: int16 (people, 4), topics.
         language: int8, row of `LANGUAGES`.
         zone: int64, hours east of UTC.
+        weight: float64, how much they write, on average.
     """
 
     account: NDArray[np.int64]
     tastes: NDArray[np.int16]
     language: NDArray[np.int8]
     zone: NDArray[np.int64]
+    weight: NDArray[np.float64]
 
 
-def _conversations(
-    rng: np.random.Generator, config: SimulationConfig, writers: Writers, *, crowd: _Crowd, n: int, label: Label
-) -> Plan:
+def _conversations(rng: np.random.Generator, log: Log, *, crowd: _Crowd, n: int, label: Label) -> Plan:
     """Schedule n prompts of a crowd: openers, follow-ups, pasted public templates, retries."""
+    config, writers = log.config, log.writers
     counts = np.zeros(crowd.account.size, dtype=np.int64)
     if n:
-        volume = rng.lognormal(0.0, _VOLUME_SPREAD, counts.size)
+        volume = crowd.weight * rng.lognormal(0.0, _VOLUME_SPREAD, counts.size)
         counts = rng.multinomial(n, volume / volume.sum())
     turns = hold(rng, counts, crowd.zone, days=config.days, weekday=config.start.weekday())
     opener = np.flatnonzero(turns.first)
@@ -112,22 +159,6 @@ def _conversations(
     if label is Label.BACKGROUND:
         labels = np.where(retry, Label.RETRY, np.where(popular, Label.POPULAR_TEMPLATE, label)).astype(np.int8)
     return replace(made, label=labels, edit=edit.astype(np.int8))
-
-
-def _vendor(
-    rng: np.random.Generator, config: SimulationConfig, writers: Writers, *, vendor: NDArray[np.int64], n: int
-) -> Plan:
-    """Schedule the app: steady all day, a little more by day, each request its own session."""
-    moment = rng.integers(0, config.days, n) * DAY + (rng.beta(2.2, 2.0, n) * DAY).astype(np.int64)
-    return plan(
-        vendor[rng.integers(0, max(1, vendor.size), n)].astype(np.int32),
-        into_window(moment, config.days),
-        Label.VENDOR_APP,
-        writer=writers.vendor,
-        key=mix(rng.integers(0, 1 << 63, n, dtype=np.uint64), 1),
-        topic=rng.integers(0, writers.n_topics, n),
-        session=np.arange(n),
-    )
 
 
 def _topics(rng: np.random.Generator, tastes: NDArray[np.int16], n_topics: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Campaigns: throw-away accounts that share a sweep under a daily cap."""
+"""Campaigns: throw-away accounts that share a sweep under a daily cap, and relays that carry some of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from promptscan.simulate.background import everyday
 from promptscan.simulate.config import SimulationConfig
+from promptscan.simulate.draws import mix, pick
+from promptscan.simulate.knobs import CampaignConfig
+from promptscan.simulate.negative import NegativeKind
 from promptscan.simulate.plan import DAY, Label, Plan, plan
-from promptscan.simulate.population import CAMPAIGN, Population
+from promptscan.simulate.population import CAMPAIGN, LANGUAGES, NEGATIVE, Population
 from promptscan.simulate.sessions import HOUR
 from promptscan.simulate.texts import Writers
 
@@ -31,36 +34,95 @@ def campaign_traffic(config: SimulationConfig, population: Population, writers: 
     Returns:
         Its prompts, cover included; fewer than asked when the accounts cannot carry them under the cap.
     """
-    campaign = config.campaigns[number]
+    campaign = config.all_campaigns()[number]
     rng = np.random.default_rng([config.seed, 3, number])
-    members = population.members(CAMPAIGN + number)
-    first, stop = campaign.start_day, min(config.days, campaign.stop_day or config.days)
-    active = _active(rng, members.size, first=first, stop=stop, days=config.days, replaced=campaign.replaced)
-    wanted = round(config.prompts * campaign.share / (1 - campaign.cover))
-    load = _load(rng, active, wanted, campaign.rate_cap)
-    slot, day = np.nonzero(load)
-    cell = np.repeat(np.arange(slot.size), load[slot, day])
+    members, relays = population.members(CAMPAIGN + number), _relays(config, population)
+    wanted = round(config.prompts * campaign.share)
+    relayed = round(wanted * campaign.relay) if relays.size else 0
+    load = _own_load(rng, config, campaign, members.size, round((wanted - relayed) / (1 - campaign.cover)))
+    through = _relay_load(rng, config, campaign, relays.size, relayed)
+    slot, day = np.nonzero(np.concatenate([load, through]))
+    cell = np.repeat(np.arange(slot.size), np.concatenate([load, through])[slot, day])
     who, when = slot[cell], day[cell]
-    n = cell.size
     ts = when * DAY + _moment(rng, when, config.days)
     order = np.lexsort((ts, who))
     who, ts, cell = who[order], ts[order], cell[order]
-    cover = rng.random(n) < campaign.cover
-    account = members[who]
+    account = np.concatenate([members, relays])[who]
+    cover = _cover(rng, who < members.size, campaign.cover)
+    return _worded(rng, population, writers, campaign, number=number, account=account, ts=ts, cell=cell, cover=cover)
+
+
+def _worded(
+    rng: np.random.Generator,
+    population: Population,
+    writers: Writers,
+    campaign: CampaignConfig,
+    *,
+    number: int,
+    account: NDArray[np.int64],
+    ts: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    cover: NDArray[np.bool_],
+) -> Plan:
+    """Say what is sent at each moment; rows come account by account."""
+    n = ts.size
     topic, writer = everyday(rng, population, writers, account)
-    templates = writers.templates(campaign)
-    kind = _template_of(rng, who, len(templates))
-    writer[~cover] = np.array(templates, dtype=np.int64)[kind[~cover]]
+    templates = np.array(writers.templates(campaign), dtype=np.int64)
+    kind = _template_of(rng, np.unique(account, return_inverse=True)[1], templates.size)
+    spoken = _language(rng, campaign, n)
+    writer[~cover] = writers.translated[templates[kind], spoken][~cover]
+    key = rng.integers(0, 1 << 63, n, dtype=np.uint64)
+    sweep = _sweep(kind, cover, templates.size, campaign.slot_entropy)
+    if campaign.slot_entropy < 1:
+        again = mix(sweep.astype(np.uint64) * np.uint64(templates.size) + kind.astype(np.uint64), 91 + number)
+        key = np.where(cover, key, again)
+        topic = np.where(cover, topic, pick(mix(again, 92), writers.n_topics))
     made = plan(
-        account.astype(np.int32), ts, Label.CAMPAIGN, writer=writer,
-        key=rng.integers(0, 1 << 63, n, dtype=np.uint64), topic=topic, session=_sessions(cell),
-    )  # fmt: skip
+        account.astype(np.int32), ts, Label.CAMPAIGN, writer=writer, key=key, topic=topic, session=_sessions(cell)
+    )
     return replace(
         made,
         label=np.where(cover, Label.CAMPAIGN_COVER, Label.CAMPAIGN).astype(np.int8),
-        sweep=_sweep(kind, cover, len(templates)),
-        campaign=np.full(n, number, dtype=np.int8),
+        sweep=sweep,
+        campaign=np.full(n, number, dtype=np.int16),
+        reworded=~cover & (spoken == 0) & (rng.random(n) < campaign.paraphrase),
     )
+
+
+def _relays(config: SimulationConfig, population: Population) -> NDArray[np.int64]:
+    roles = [NEGATIVE + number for number, each in enumerate(config.all_negatives()) if each.kind == NegativeKind.RELAY]
+    return np.flatnonzero(np.isin(population.role, roles))
+
+
+def _window(config: SimulationConfig, campaign: CampaignConfig) -> tuple[int, int]:
+    return campaign.start_day, min(config.days, campaign.stop_day or config.days)
+
+
+def _growth(config: SimulationConfig, campaign: CampaignConfig) -> NDArray[np.float64]:
+    """Return how busy each day is, float64 (days,): rising in a line to 1 over the slow start."""
+    day = np.arange(config.days) - campaign.start_day
+    return np.clip((day + 1) / (campaign.slow_start + 1), 0.0, 1.0)
+
+
+def _own_load(
+    rng: np.random.Generator, config: SimulationConfig, campaign: CampaignConfig, accounts: int, wanted: int
+) -> NDArray[np.int64]:
+    """Return the prompts of its own accounts on each day, int64 (accounts, days)."""
+    first, stop = _window(config, campaign)
+    active = _active(rng, accounts, first=first, stop=stop, days=config.days, replaced=campaign.replaced)
+    return _load(rng, active * _growth(config, campaign), wanted, campaign.rate_cap)
+
+
+def _relay_load(
+    rng: np.random.Generator, config: SimulationConfig, campaign: CampaignConfig, relays: int, wanted: int
+) -> NDArray[np.int64]:
+    """Return the prompts that go through each relay on each day, int64 (relays, days); no cap holds there."""
+    first, stop = _window(config, campaign)
+    weight = rng.lognormal(0.0, 0.5, (relays, 1)) * _growth(config, campaign)
+    weight[:, :first] = weight[:, stop:] = 0.0
+    if not wanted:
+        return np.zeros(weight.shape, dtype=np.int64)
+    return rng.multinomial(wanted, (weight / weight.sum()).ravel()).reshape(weight.shape)
 
 
 def _active(
@@ -80,17 +142,25 @@ def _active(
     return active
 
 
-def _load(rng: np.random.Generator, active: NDArray[np.bool_], wanted: int, cap: int) -> NDArray[np.int64]:
-    """Deal prompts to account-days, none above the cap, int64 (accounts, days)."""
+def _load(rng: np.random.Generator, active: NDArray[np.float64], wanted: int, cap: int) -> NDArray[np.int64]:
+    """Deal prompts to account-days by how active they are, none above the cap, int64 (accounts, days)."""
     load = np.zeros(active.shape, dtype=np.int64)
     weight = active * rng.lognormal(0.0, 0.35, active.shape) * rng.lognormal(0.0, 0.4, (active.shape[0], 1))
-    left = min(wanted, int(active.sum()) * cap)
+    left = min(wanted, int((active > 0).sum()) * cap)
     while left:
         room = weight * (load < cap)
         load += rng.multinomial(left, (room / room.sum()).ravel()).reshape(load.shape)
         left = int(np.maximum(load - cap, 0).sum())
         np.minimum(load, cap, out=load)
     return load
+
+
+def _cover(rng: np.random.Generator, own: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
+    """Choose which prompts of its own accounts are cover, bool (n,); the share is met to the prompt."""
+    cover = np.zeros(own.size, dtype=np.bool_)
+    rows = np.flatnonzero(own)
+    cover[rng.permutation(rows)[: round(rows.size * share)]] = True
+    return cover
 
 
 def _moment(rng: np.random.Generator, day: NDArray[np.int64], days: int) -> NDArray[np.int64]:
@@ -110,12 +180,23 @@ def _template_of(rng: np.random.Generator, who: NDArray[np.int64], templates: in
     return np.where(rng.random(n) < 0.7, favourite, rng.integers(0, templates, n))
 
 
-def _sweep(kind: NDArray[np.int64], cover: NDArray[np.bool_], templates: int) -> NDArray[np.int64]:
-    """Number the prompts of each template; rows come account by account, so each account gets a run of the sweep."""
+def _language(rng: np.random.Generator, campaign: CampaignConfig, n: int) -> NDArray[np.int64]:
+    """Draw the language of each prompt, int64 (n,), rows of `LANGUAGES`."""
+    names = sorted(campaign.languages)
+    bounds = np.cumsum([campaign.languages[name] for name in names])
+    rows = np.array([*(LANGUAGES.index(name) for name in names), 0], dtype=np.int64)
+    return rows[np.searchsorted(bounds, rng.random(n), side="right")]
+
+
+def _sweep(kind: NDArray[np.int64], cover: NDArray[np.bool_], templates: int, entropy: float) -> NDArray[np.int64]:
+    """Number the prompts of each template; rows come account by account, so each account gets a run of the sweep.
+
+    Of n prompts the numbers repeat after n ** entropy.
+    """
     sweep = np.zeros(kind.size, dtype=np.int64)
     for template in range(templates):
         rows = np.flatnonzero((kind == template) & ~cover)
-        sweep[rows] = np.arange(rows.size)
+        sweep[rows] = np.arange(rows.size) % max(1, round(rows.size**entropy))
     return sweep
 
 

@@ -2,87 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from promptscan.errors import UsageError
+from promptscan.simulate.checks import integer
+from promptscan.simulate.knobs import CampaignConfig
+from promptscan.simulate.negative import NegativeConfig, NegativeKind, default_negatives
 
-HIGHEST_RATE_CAP = 29
-"""A campaign account never sends more prompts a day than this: the whole point is to look like a light user."""
-
-
-class Capability(StrEnum):
-    """What a campaign tries to copy; each has its templates in `capabilities.toml`."""
-
-    SOFTWARE = "software"
-    AGENTIC = "agentic"
-    CYBERSECURITY = "cybersecurity"
-    REASONING = "reasoning"
-    GRADING = "grading"
-    DATA_GENERATION = "data_generation"
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignConfig:
-    """One operation: who, what, how much, when.
-
-    Args:
-        name: the campaign_id in the truth table; unique.
-        capability: which templates it sends.
-        accounts: an integer is a number of accounts, a fraction in (0, 1) a share of all accounts.
-        share: share of all prompts that are its templates, in (0, 0.5]; its cover traffic comes on top. Less is sent
-            when its accounts cannot carry it under `rate_cap`.
-        templates: how many of the capability's templates it uses.
-        start_day: first day of the window on which it sends, 0 = the first.
-        stop_day: first day on which it no longer sends; None = the end of the window.
-        cover: share of its accounts' own traffic that is benign, in [0, 0.9].
-        rate_cap: most prompts an account sends on one UTC day, cover included, 1..29.
-        pivot: half of its traffic moves to the new model within 24 h of its release.
-        shared: probability that an account draws its payment, ip and network from the campaign's small pools.
-        replaced: share of its accounts that replace banned ones.
-    """
-
-    name: str
-    capability: str = Capability.SOFTWARE.value
-    accounts: int | float = 0.02
-    share: float = 0.02
-    templates: int = 4
-    start_day: int = 0
-    stop_day: int | None = None
-    cover: float = 0.1
-    rate_cap: int = 26
-    pivot: bool = False
-    shared: float = 0.3
-    replaced: float = 0.2
-
-    def __post_init__(self) -> None:
-        """Refuse values that make no campaign."""
-        where = f"campaign {self.name!r}"
-        if not isinstance(self.name, str) or not self.name.strip():
-            raise UsageError(f"campaign name: got {self.name!r}, wanted a non-empty string")
-        names = [capability.value for capability in Capability]
-        if self.capability not in names:
-            raise UsageError(f"{where}: capability: got {self.capability!r}, wanted one of {', '.join(names)}")
-        if isinstance(self.accounts, float):
-            what = "a count (integer) or a share of all accounts"
-            _number(where, "accounts", self.accounts, what, high=0.9, above=True)
-        else:
-            _integer(where, "accounts", self.accounts, 1, None)
-        _number(where, "share", self.share, "a share of all prompts", high=0.5, above=True)
-        _integer(where, "templates", self.templates, 1, None)
-        _integer(where, "start_day", self.start_day, 0, None)
-        if self.stop_day is not None:
-            _integer(where, "stop_day", self.stop_day, self.start_day + 1, None)
-        _number(where, "cover", self.cover, "a share of the accounts' traffic", high=0.9)
-        _integer(where, "rate_cap", self.rate_cap, 1, HIGHEST_RATE_CAP)
-        if not isinstance(self.pivot, bool):
-            raise UsageError(f"{where}: pivot: got {self.pivot!r}, wanted true or false")
-        _number(where, "shared", self.shared, "a probability", high=1.0)
-        _number(where, "replaced", self.replaced, "a share of the accounts", high=0.9)
+MOST = 1_000
+"""Campaigns, and negatives, of one log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +25,10 @@ class SimulationConfig:
         days: length of the window, >= 1.
         seed: >= 0; the same configuration and seed give the same bytes.
         start: midnight UTC of the first day.
-        campaigns: empty = `default_campaigns(days)`.
+        campaigns: None = `default_campaigns(days)`; empty = a log without any.
         release_day: day on which the new model appears at noon UTC; None = the middle of the window.
+        negatives: None = `default_negatives()`; empty = none but popular templates and retries.
+        corpus: file of real texts for background prompts and slots; None = all texts are made up.
     """
 
     prompts: int = 20_000
@@ -104,17 +36,19 @@ class SimulationConfig:
     days: int = 14
     seed: int = 0
     start: datetime = datetime(2026, 1, 5, tzinfo=UTC)
-    campaigns: tuple[CampaignConfig, ...] = ()
+    campaigns: tuple[CampaignConfig, ...] | None = None
     release_day: int | None = None
+    negatives: tuple[NegativeConfig, ...] | None = None
+    corpus: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that make no log."""
-        _integer("simulation", "prompts", self.prompts, 1, None)
-        _integer("simulation", "accounts", self.accounts, 1, None)
-        _integer("simulation", "days", self.days, 1, 3_650)
-        _integer("simulation", "seed", self.seed, 0, None)
+        integer("simulation", "prompts", self.prompts, 1, None)
+        integer("simulation", "accounts", self.accounts, 1, None)
+        integer("simulation", "days", self.days, 1, 3_650)
+        integer("simulation", "seed", self.seed, 0, None)
         if self.release_day is not None:
-            _integer("simulation", "release_day", self.release_day, 0, None)
+            integer("simulation", "release_day", self.release_day, 0, None)
         start = self.start
         if (
             start.tzinfo is None
@@ -123,27 +57,53 @@ class SimulationConfig:
         ):
             raise UsageError(f"simulation: start: got {start.isoformat()}, wanted midnight UTC with its time zone")
         self._check_campaigns()
+        self._check_negatives()
 
     def _check_campaigns(self) -> None:
+        campaigns = self.campaigns or ()
         seen: set[str] = set()
-        for campaign in self.campaigns:
+        for campaign in campaigns:
             if campaign.name in seen:
                 raise UsageError(f"campaign name: got {campaign.name!r} twice, wanted unique names")
             seen.add(campaign.name)
-            if campaign.start_day >= self.days:
+            self._check_day(f"campaign {campaign.name!r}", campaign.start_day)
+            if campaign.relay and not any(each.kind == NegativeKind.RELAY for each in self.all_negatives()):
                 raise UsageError(
-                    f"campaign {campaign.name!r}: start_day: got {campaign.start_day}, "
-                    f"wanted less than the {self.days} days of the window"
+                    f"campaign {campaign.name!r}: relay: got {campaign.relay}, but the log has no negative of kind 'relay'"
                 )
-        traffic = sum(campaign.share / (1 - campaign.cover) for campaign in self.campaigns)
+        if len(campaigns) > MOST:
+            raise UsageError(f"campaigns: got {len(campaigns)}, wanted at most {MOST}")
+        traffic = sum(campaign.share / (1 - campaign.cover) for campaign in campaigns)
         if traffic > 0.9:
             raise UsageError(f"campaigns: shares with cover sum to {traffic:.2f}, wanted at most 0.9; lower some share")
-        wanted = sum(self.campaign_accounts(campaign) for campaign in self.campaigns)
+        wanted = sum(self.campaign_accounts(campaign) for campaign in campaigns)
         if wanted >= self.accounts:
             raise UsageError(
                 f"campaigns: want {wanted} accounts of {self.accounts}, wanted fewer so that ordinary users are left; "
                 "raise accounts or lower the campaigns' accounts"
             )
+
+    def _check_negatives(self) -> None:
+        negatives = self.negatives or ()
+        if len(negatives) > MOST:
+            raise UsageError(f"negatives: got {len(negatives)}, wanted at most {MOST}")
+        for negative in negatives:
+            if negative.start_day is not None:
+                self._check_day(f"negative {negative.kind!r}", negative.start_day)
+        traffic = sum(negative.habit.share for negative in negatives)
+        if traffic > 0.9:
+            raise UsageError(f"negatives: shares sum to {traffic:.2f}, wanted at most 0.9; lower some share")
+        spare = self.accounts - sum(self.campaign_accounts(campaign) for campaign in self.campaigns or ())
+        asked = sum(each.accounts for each in negatives if isinstance(each.accounts, int) and each.habit.members)
+        if asked >= spare:
+            raise UsageError(
+                f"negatives: want {asked} accounts of the {spare} that are no campaign's, wanted fewer so that ordinary "
+                "users are left"
+            )
+
+    def _check_day(self, where: str, day: int) -> None:
+        if day >= self.days:
+            raise UsageError(f"{where}: start_day: got {day}, wanted less than the {self.days} days of the window")
 
     def campaign_accounts(self, campaign: CampaignConfig) -> int:
         """Return the number of accounts of a campaign; a share of few accounts can round to none."""
@@ -151,9 +111,35 @@ class SimulationConfig:
             return round(campaign.accounts * self.accounts)
         return campaign.accounts
 
-    def with_campaigns(self) -> SimulationConfig:
-        """Return this configuration with the default mix filled in where none was given."""
-        return self if self.campaigns else replace(self, campaigns=default_campaigns(self.days))
+    def negative_accounts(self) -> tuple[int, ...]:
+        """Return the accounts of each negative; 0 for one that finds no accounts of its own, or needs none.
+
+        Shares together leave half of the accounts that are no campaign's to everybody else: where there are few, the
+        kinds that come first get theirs.
+        """
+        negatives = self.all_negatives()
+        spare = self.accounts - sum(self.campaign_accounts(campaign) for campaign in self.all_campaigns())
+        wanted = [each.wanted(self.accounts) if each.habit.members else 0 for each in negatives]
+        counted = [isinstance(each.accounts, int) for each in negatives]
+        left = (spare // 2 if spare >= 20 else 0) - sum(n for n, fixed in zip(wanted, counted, strict=True) if fixed)
+        given = []
+        for n, fixed in zip(wanted, counted, strict=True):
+            fits = fixed or n <= left
+            given.append(n if fits else 0)
+            left -= n if fits and not fixed else 0
+        return tuple(given)
+
+    def all_campaigns(self) -> tuple[CampaignConfig, ...]:
+        """Return the campaigns, the default mix where none were given."""
+        return default_campaigns(self.days) if self.campaigns is None else self.campaigns
+
+    def all_negatives(self) -> tuple[NegativeConfig, ...]:
+        """Return the hard negatives, one of each kind where none were given."""
+        return default_negatives() if self.negatives is None else self.negatives
+
+    def complete(self) -> SimulationConfig:
+        """Return this configuration with the default mix and the default negatives filled in where none were given."""
+        return replace(self, campaigns=self.all_campaigns(), negatives=self.all_negatives())
 
 
 def default_campaigns(days: int) -> tuple[CampaignConfig, ...]:
@@ -175,60 +161,3 @@ def default_campaigns(days: int) -> tuple[CampaignConfig, ...]:
         CampaignConfig("red-pencil", "grading", 0.012, 0.009, 3, day(0.5), None, 0.1, 26, shared=0.5),
         CampaignConfig("seed-bank", "data_generation", 0.010, 0.006, 3, day(0.6), None, 0.05, 28, shared=0.15),
     )
-
-
-def load_campaigns(path: Path) -> tuple[CampaignConfig, ...]:
-    """Read campaigns from a TOML file of `[[campaign]]` tables whose keys are the fields of `CampaignConfig`.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The campaigns in file order, at least one.
-
-    Raises:
-        UsageError: the file cannot be read or a key or value is not usable.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror}), wanted a TOML file of [[campaign]] tables"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML ({error}), wanted [[campaign]] tables") from error
-    unknown = sorted(set(document) - {"campaign"})
-    if unknown:
-        raise UsageError(f"{path}: got key {unknown[0]!r}, wanted only [[campaign]] tables")
-    tables = document.get("campaign")
-    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise UsageError(f"{path}: campaign: got {tables!r}, wanted at least one [[campaign]] table")
-    return tuple(_campaign(path, number, table) for number, table in enumerate(tables, start=1))
-
-
-def _campaign(path: Path, number: int, table: dict[str, Any]) -> CampaignConfig:
-    known = [field.name for field in fields(CampaignConfig)]
-    for key in table:
-        if key not in known:
-            raise UsageError(f"{path}: campaign {number}: got key {key!r}, wanted one of {', '.join(known)}")
-    if "name" not in table:
-        raise UsageError(f'{path}: campaign {number}: got no name, wanted name = "..."')
-    try:
-        return CampaignConfig(**table)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-
-
-def _integer(where: str, key: str, value: object, low: int, high: int | None) -> None:
-    wanted = f"an integer of at least {low}" if high is None else f"an integer in {low}..{high}"
-    if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
-        raise UsageError(f"{where}: {key}: got {value!r}, wanted {wanted}")
-
-
-def _number(
-    where: str, key: str, value: object, what: str, *, low: float = 0.0, high: float, above: bool = False
-) -> None:
-    bounds = f"{'above' if above else 'from'} {low:g} to {high:g}"
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not usable or not (low <= float(value) <= high) or (above and value == low):  # type: ignore[arg-type]
-        raise UsageError(f"{where}: {key}: got {value!r}, wanted {what}, {bounds}")

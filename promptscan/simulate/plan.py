@@ -23,6 +23,12 @@ class Label(IntEnum):
     RETRY = 4
     CAMPAIGN = 5
     CAMPAIGN_COVER = 6
+    VIRAL_PROMPT = 7
+    HOMEWORK = 8
+    BENCHMARK_REPLAY = 9
+    EVALUATION_COMPANY = 10
+    TRANSLATION_AGENCY = 11
+    SEO_FARM = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,11 @@ class Plan:
         key: uint64, the randomness of the text; equal for a prompt and its retries.
         topic: int16, row of `topics.toml`.
         session: int64, unique within one part of the plan, made global by `join`.
-        sweep: int64, position in the sweep of a campaign's template.
+        sweep: int64, position in the sweep of a campaign's template; what fixes the wording of a negative's group.
         edit: int8, 0 = as worded, 1.. = a light edit (`texts.edited`).
-        campaign: int8, number of the campaign, -1 for none.
+        campaign: int16, number of the campaign, -1 for none.
+        reworded: bool, its fixed text is paraphrased.
+        real: int32, row of the corpus that stands in its place, -1 for none.
     """
 
     account: NDArray[np.int32]
@@ -51,7 +59,9 @@ class Plan:
     session: NDArray[np.int64]
     sweep: NDArray[np.int64]
     edit: NDArray[np.int8]
-    campaign: NDArray[np.int8]
+    campaign: NDArray[np.int16]
+    reworded: NDArray[np.bool_]
+    real: NDArray[np.int32]
 
     @property
     def size(self) -> int:
@@ -72,8 +82,9 @@ def plan(
     key: NDArray[np.uint64],
     topic: NDArray[np.int64],
     session: NDArray[np.int64],
+    sweep: NDArray[np.int64] | int = 0,
 ) -> Plan:
-    """Return a plan of ordinary prompts: one label, no sweep, no edit, no campaign."""
+    """Return a plan of ordinary prompts: one label, no edit, no campaign."""
     n = ts.size
     return Plan(
         account.astype(np.int32),
@@ -83,9 +94,11 @@ def plan(
         key,
         topic.astype(np.int16),
         session,
-        np.zeros(n, dtype=np.int64),
+        np.broadcast_to(np.asarray(sweep, dtype=np.int64), n).copy(),
         np.zeros(n, dtype=np.int8),
-        np.full(n, -1, dtype=np.int8),
+        np.full(n, -1, dtype=np.int16),
+        np.zeros(n, dtype=np.bool_),
+        np.full(n, -1, dtype=np.int32),
     )
 
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from promptscan.simulate.config import SimulationConfig
 from promptscan.simulate.draws import mix
+from promptscan.simulate.knobs import FOREIGN
 
-PERSON, VENDOR, RELAY, CAMPAIGN = 0, 1, 2, 3
-"""Roles; campaign c has the role `CAMPAIGN + c`."""
+PERSON, NEGATIVE, CAMPAIGN = 0, 1, 2_000
+"""Roles; the accounts of negative n have the role `NEGATIVE + n`, of campaign c `CAMPAIGN + c`."""
 
-LANGUAGES = ("en", "es", "de", "fr", "pt", "zh", "ja", "hi")
+LANGUAGES = ("en", *FOREIGN)
 # country, share of accounts in %, hours east of UTC, language spoken there (most of the time)
 COUNTRIES = (
     ("US", 33.0, -6, "en"), ("GB", 9.0, 0, "en"), ("CA", 5.5, -5, "en"), ("AU", 3.5, 10, "en"), ("IN", 9.0, 5, "en"),
@@ -24,9 +25,9 @@ COUNTRIES = (
     ("TW", 1.8, 8, "zh"), ("HK", 1.4, 8, "zh"), ("JP", 3.2, 9, "ja"), ("IN", 1.8, 5, "hi"),
 )  # fmt: skip
 _PLANS = ("free", "plus", "team", "api")
-_PUBLIC_MAIL = ("gmail.com", "outlook.com", "yahoo.com", "icloud.com", "proton.me", "gmx.net", "hotmail.com")
+PUBLIC_MAIL = ("gmail.com", "outlook.com", "yahoo.com", "icloud.com", "proton.me", "gmx.net", "hotmail.com")
 INTERESTS = 4
-_ADDRESSES = 3
+ADDRESSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Population:
 
     Args:
         role: int16, see `PERSON`.
+        keys: uint64, the randomness of each account.
         country: int16, row of `COUNTRIES`.
         language: int8, row of `LANGUAGES`.
         zone: int64, hours east of UTC.
@@ -49,6 +51,7 @@ class Population:
     """
 
     role: NDArray[np.int16]
+    keys: NDArray[np.uint64]
     country: NDArray[np.int16]
     language: NDArray[np.int8]
     zone: NDArray[np.int64]
@@ -67,7 +70,7 @@ class Population:
 
 
 def people(config: SimulationConfig, topics: int) -> Population:
-    """Draw the accounts.
+    """Draw the accounts as if all were people's; `furnish` gives the others what sets them apart.
 
     Args:
         config: with its campaigns.
@@ -82,14 +85,15 @@ def people(config: SimulationConfig, topics: int) -> Population:
     org = np.where(in_org, mix(rng.integers(1, n // 12 + 2, n).astype(np.uint64), 21), np.uint64(0))
     pays = in_org | (rng.random(n) < 0.45)
     payment = np.where(pays, np.where(in_org, mix(org, 22), mix(keys, 22)), np.uint64(0))
-    mail = _drawn(rng, _PUBLIC_MAIL, (50, 18, 9, 9, 6, 4, 4), n)
-    mail[in_org] = [_organisation_mail(key) for key in org[in_org].tolist()]
+    mail = drawn(rng, PUBLIC_MAIL, (50, 18, 9, 9, 6, 4, 4), n)
+    mail[in_org] = [organisation_mail(key) for key in org[in_org].tolist()]
     # A country has a few dozen networks of very unequal size, a network many prefixes.
     asn = 3_000 + country.astype(np.int64) * 900 + np.minimum(rng.zipf(1.6, n), 60)
-    addresses = ((asn * 2_654_435_761 % 181 + 20) << 24)[:, None] + rng.integers(1 << 16, 1 << 24, (n, _ADDRESSES))
+    addresses = ((asn * 2_654_435_761 % 181 + 20) << 24)[:, None] + rng.integers(1 << 16, 1 << 24, (n, ADDRESSES))
     addresses = np.where(rng.random(n)[:, None] < 0.4, addresses[:, :1], addresses)
-    population = Population(
+    return Population(
         role=_roles(rng, config),
+        keys=keys,
         country=country,
         language=np.where(rng.random(n) < 0.2, np.int8(0), spoken),
         zone=np.array([each[2] for each in COUNTRIES], dtype=np.int64)[country],
@@ -98,14 +102,10 @@ def people(config: SimulationConfig, topics: int) -> Population:
         org=org,
         payment=payment,
         mail=mail,
-        plan=np.where(pays, _drawn(rng, _PLANS, (5, 60, 20, 15), n), "free"),
+        plan=np.where(pays, drawn(rng, _PLANS, (5, 60, 20, 15), n), "free"),
         asn=asn,
         addresses=addresses.astype(np.uint32),
     )
-    _furnish_vendor(population, keys)
-    for number, campaign in enumerate(config.campaigns):
-        _furnish_campaign(rng, population, population.members(CAMPAIGN + number), campaign.shared)
-    return population
 
 
 def interests(rng: np.random.Generator, n: int, topics: int) -> NDArray[np.int16]:
@@ -117,62 +117,23 @@ def interests(rng: np.random.Generator, n: int, topics: int) -> NDArray[np.int16
 
 def _roles(rng: np.random.Generator, config: SimulationConfig) -> NDArray[np.int16]:
     """Deal the roles; a log of few accounts has only people."""
-    wanted = [config.campaign_accounts(campaign) for campaign in config.campaigns]
+    wanted = [config.campaign_accounts(campaign) for campaign in config.all_campaigns()]
     roles = [CAMPAIGN + number for number, count in enumerate(wanted) for _ in range(count)]
-    spare = config.accounts - len(roles)
-    if spare >= 20:
-        roles += [VENDOR] * min(12, 2 + spare // 400) + [RELAY] * (1 + spare // 500)
+    roles += [NEGATIVE + number for number, count in enumerate(config.negative_accounts()) for _ in range(count)]
     role = np.zeros(config.accounts, dtype=np.int16)
     role[: len(roles)] = roles
     return rng.permutation(role)
 
 
-def _furnish_vendor(population: Population, keys: NDArray[np.uint64]) -> None:
-    """Put the vendor's accounts into one organisation that pays for them and mails from one domain."""
-    members = population.members(VENDOR)
-    if not members.size:
-        return
-    key = mix(keys[members[:1]], 31)
-    population.org[members], population.payment[members] = key, mix(key, 32)
-    population.mail[members], population.plan[members] = _organisation_mail(int(key[0])), "api"
-    population.asn[members] = population.asn[members[0]]
-    population.addresses[members] = population.addresses[members[0]]
-    population.country[members], population.zone[members] = population.country[members[0]], population.zone[members[0]]
-
-
-def _furnish_campaign(
-    rng: np.random.Generator, population: Population, members: NDArray[np.int64], shared: float
-) -> None:
-    """Draw payments, networks and mail domains from small pools, each with its own luck."""
-    n = members.size
-    if not n:
-        return
-    population.org[members] = 0
-    pool = mix(rng.integers(1, 1 << 62, max(1, n // 9)).astype(np.uint64), 41)
-    paying = rng.random(n) < shared
-    population.payment[members[paying]] = pool[rng.integers(0, pool.size, int(paying.sum()))]
-    networks = 60_000 + rng.integers(0, 4_000, 3)
-    hosted = rng.random(n) < shared
-    chosen = rng.integers(0, networks.size, int(hosted.sum()))
-    population.asn[members[hosted]] = networks[chosen]
-    blocks = rng.integers(100 << 24, 220 << 24, networks.size) >> 8 << 8
-    lasts = rng.integers(1, 1 + max(4, n // 6), (chosen.size, _ADDRESSES)) % 254 + 1
-    population.addresses[members[hosted]] = blocks[chosen][:, None] + lasts
-    domains = [f"{key % 0xFFFFFF:06x}.example" for key in rng.integers(1, 1 << 40, 2).tolist()]
-    mail = _drawn(rng, (*_PUBLIC_MAIL[:3], *domains), (40, 30, 20, 5, 5), n)
-    population.mail[members] = mail
-    population.plan[members] = _drawn(rng, ("free", "plus", "api"), (60, 30, 10), n)
-
-
-def _organisation_mail(key: int) -> str:
+def organisation_mail(key: int) -> str:
+    """Return the email domain of an organisation."""
     return f"org-{key % 0xFFFFF:05x}.example"
 
 
-def _drawn(
-    rng: np.random.Generator, values: tuple[str, ...], weights: tuple[float, ...], n: int
-) -> NDArray[np.object_]:
-    drawn: NDArray[np.object_] = np.array(values, dtype=object)[rng.choice(len(values), n, p=_shares(weights))]
-    return drawn
+def drawn(rng: np.random.Generator, values: Sequence[str], weights: Sequence[float], n: int) -> NDArray[np.object_]:
+    """Draw n of some strings."""
+    some: NDArray[np.object_] = np.array(values, dtype=object)[rng.choice(len(values), n, p=_shares(weights))]
+    return some
 
 
 def _shares(weights: Sequence[float]) -> NDArray[np.float64]:

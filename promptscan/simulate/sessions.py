@@ -78,11 +78,30 @@ def starts(rng: np.random.Generator, zone: NDArray[np.int64], *, days: int, week
     n = zone.size
     day_weight = _WEEKDAYS[(weekday + np.arange(days)) % 7]
     day = rng.choice(days, n, p=day_weight / day_weight.sum())
+    return into_window(day * DAY + clock(rng, zone), days)
+
+
+def clock(rng: np.random.Generator, zone: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Draw times of the local day, microseconds since midnight UTC, int64 (n,); some are on the day before or after."""
+    n = zone.size
     hour = rng.choice(24, n, p=_HOURS / _HOURS.sum())
     within = rng.integers(0, HOUR, n)
-    return into_window(day * DAY + (hour - zone) * HOUR + within, days)
+    return (hour - zone) * HOUR + within
 
 
 def into_window(ts: NDArray[np.int64], days: int) -> NDArray[np.int64]:
     """Wrap moments around the window, so that its edges are as busy as its middle."""
     return ts % (days * DAY)
+
+
+def inside(ts: NDArray[np.int64], first: NDArray[np.int64], days: int) -> NDArray[np.int64]:
+    """Move moments by whole days: those before their first day to it, those after the window to its last day.
+
+    Args:
+        ts: int64 (n,), at most a day before `first`.
+        first: int64 (n,), day.
+        days: length of the window.
+    """
+    end = days * DAY
+    late = np.where(ts >= end, end - DAY + ts % DAY, ts)
+    return np.where(late < first * DAY, late + DAY, late)

@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.simulate.config import SimulationConfig
+from promptscan.simulate.corpus import Corpus
+from promptscan.simulate.created import created
 from promptscan.simulate.draws import Keys, mix, pick, uniform
+from promptscan.simulate.negative import NegativeKind
 from promptscan.simulate.plan import DAY, Label, Plan
-from promptscan.simulate.population import CAMPAIGN, COUNTRIES, VENDOR, Population
+from promptscan.simulate.population import CAMPAIGN, COUNTRIES, NEGATIVE, Population
 from promptscan.simulate.texts import Writers
 
 BATCH = 1 << 16
@@ -31,8 +34,16 @@ _BROWSERS = (
     "Mozilla/5.0 (Linux; Android 15) Chrome/142.0 Mobile", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Edg/142.0",
 )  # fmt: skip
 _CLIENTS = ("python-requests/2.32", "aiohttp/3.11", "node-fetch/3.3", "okhttp/4.12", "curl/8.9")
-_AGENTS = (*_BROWSERS, *_CLIENTS)
-_YEAR = 365 * DAY
+# What operators build with; one each, for the accounts that share it. Few others use them.
+_TOOLKITS = (
+    "python-httpx/0.27.2", "got/14.4.5", "Go-http-client/2.0", "axios/1.7.9",
+    "reqwest/0.12.9", "Java-http-client/21.0.5", "libcurl/8.11.0 r-curl/6.0.1", "undici/6.21.0",
+)  # fmt: skip
+_AGENTS = (*_BROWSERS, *_CLIENTS, *_TOOLKITS)
+_TOOLKIT_ELSEWHERE = 0.004
+_PROGRAMMED = {
+    NegativeKind.VENDOR_APP: 1.0, NegativeKind.EVALUATION_COMPANY: 1.0, NegativeKind.SEO_FARM: 0.02, NegativeKind.HOMEWORK: 0.01,
+}  # fmt: skip
 
 
 @contextmanager
@@ -50,15 +61,21 @@ def replacing(out: Path) -> Iterator[dict[str, Path]]:
 
 
 def write_tables(
-    config: SimulationConfig, population: Population, plan: Plan, writers: Writers, paths: dict[str, Path]
+    config: SimulationConfig,
+    population: Population,
+    plan: Plan,
+    writers: Writers,
+    corpus: Corpus,
+    paths: dict[str, Path],
 ) -> None:
     """Write prompts and truth batch by batch, then the accounts.
 
     Args:
-        config: with its campaigns.
+        config: complete.
         population: the accounts.
         plan: all prompts in time order.
         writers: the wordings.
+        corpus: what `plan.real` numbers.
         paths: where, by file name.
     """
     import pyarrow as pa
@@ -70,7 +87,10 @@ def write_tables(
         + [(name, pa.string()) for name in ("account_id", "text", "model", "session_id", "ip", "user_agent")]
     )
     truth_schema = pa.schema(
-        [(name, pa.string()) for name in ("prompt_id", "template_id", "family_id", "campaign_id", "label")]
+        [
+            (name, pa.string())
+            for name in ("prompt_id", "template_id", "family_id", "campaign_id", "label", "account_role")
+        ]
     )
     with (
         pq.ParquetWriter(paths["prompts.parquet"], prompt_schema, compression="zstd") as prompts,
@@ -79,13 +99,15 @@ def write_tables(
         for begin in range(0, plan.size, BATCH):
             batch = plan.take(np.arange(begin, min(begin + BATCH, plan.size)))
             batch_ids = pa.array(ids[begin : begin + batch.size]).cast(pa.string())
-            columns = [batch_ids, *_prompt_columns(config, population, batch, writers)]
+            columns = [batch_ids, *_prompt_columns(config, population, batch, writers.write(batch, corpus.texts))]
             prompts.write_table(pa.table(columns, schema=prompt_schema))
-            truth.write_table(pa.table([batch_ids, *_truth_columns(config, batch, writers)], schema=truth_schema))
+            truth.write_table(
+                pa.table([batch_ids, *_truth_columns(config, population, batch, writers)], schema=truth_schema)
+            )
     _write_accounts(config, population, plan, paths["accounts.parquet"])
 
 
-def _prompt_columns(config: SimulationConfig, population: Population, batch: Plan, writers: Writers) -> list[Any]:
+def _prompt_columns(config: SimulationConfig, population: Population, batch: Plan, texts: list[str]) -> list[Any]:
     import pyarrow as pa
 
     session_key = mix(batch.session.astype(np.uint64), config.seed % (1 << 62) + 202)
@@ -94,21 +116,23 @@ def _prompt_columns(config: SimulationConfig, population: Population, batch: Pla
     return [
         pa.array(batch.ts + _micros(config.start), pa.timestamp("us")),
         _decoded(batch.account, population.ids),
-        pa.array(writers.write(batch), pa.string()),
+        pa.array(texts, pa.string()),
         _decoded(_models(config, batch), MODELS),
         pa.array(_hex(session_key)).cast(pa.string()),
         _decoded(network[1], [_address(number) for number in network[0].tolist()]),
-        _decoded(_agents(population, batch), _AGENTS),
+        _decoded(_agents(config, population, batch), _AGENTS),
     ]
 
 
-def _truth_columns(config: SimulationConfig, batch: Plan, writers: Writers) -> list[Any]:
+def _truth_columns(config: SimulationConfig, population: Population, batch: Plan, writers: Writers) -> list[Any]:
+    roles = ["person", *(negative.kind for negative in config.all_negatives()), "campaign"]
     templates, families = ([getattr(each, name) for each in writers.all] for name in ("template_id", "family_id"))
     return [
         _decoded(batch.writer, templates),
         _decoded(batch.writer, families),
-        _decoded(batch.campaign, [*(campaign.name for campaign in config.campaigns), None]),
+        _decoded(batch.campaign, [*(campaign.name for campaign in config.all_campaigns()), None]),
         _decoded(batch.label, [label.name.lower() for label in Label]),
+        _decoded(np.minimum(population.role[batch.account], len(roles) - 1), roles),
     ]
 
 
@@ -119,23 +143,30 @@ def _models(config: SimulationConfig, batch: Plan) -> NDArray[np.int64]:
     """
     release = config.days // 2 if config.release_day is None else config.release_day
     age = (batch.ts - release * DAY - DAY // 2) / DAY
-    pivots = np.array([*(campaign.pivot for campaign in config.campaigns), False])[batch.campaign]
+    pivots = np.array([*(campaign.pivot for campaign in config.all_campaigns()), False])[batch.campaign]
     moved = np.where(pivots, 0.5 * np.clip(4.0 * age, 0.0, 1.0), 0.3 * (1.0 - np.exp(-np.maximum(age, 0.0) / 9.0)))
     luck = uniform(mix(batch.key, 62) ^ batch.ts.astype(np.uint64))
     habit = uniform(mix(batch.account.astype(np.uint64), 63)) < 0.35
     return np.where((age >= 0) & (luck < moved), 2, np.where(habit, 0, 1)).astype(np.int64)
 
 
-def _agents(population: Population, batch: Plan) -> NDArray[np.int64]:
-    """Give each account two clients; programs are common in the app and the campaigns, and not rare elsewhere."""
+def _agents(config: SimulationConfig, population: Population, batch: Plan) -> NDArray[np.int64]:
+    """Give each account two clients; programs are common in firms and campaigns, and not rare elsewhere."""
+    programmed = np.full(CAMPAIGN + len(config.all_campaigns()), 0.08)
+    toolkit = np.full(programmed.size, _TOOLKIT_ELSEWHERE)
+    for number, negative in enumerate(config.all_negatives()):
+        programmed[NEGATIVE + number] = _PROGRAMMED.get(NegativeKind(negative.kind), 0.08)
+    for number, campaign in enumerate(config.all_campaigns()):
+        programmed[CAMPAIGN + number], toolkit[CAMPAIGN + number] = 0.35, campaign.sharing.user_agent
     role = population.role[batch.account]
     account = batch.account.astype(np.uint64)
-    programmed = np.where(role == VENDOR, 1.0, np.where(role >= CAMPAIGN, 0.35, 0.08))
     browser = pick(
         mix(account, 64) ^ pick(mix(batch.session.astype(np.uint64), 65), 2).astype(np.uint64), len(_BROWSERS)
     )
     client = len(_BROWSERS) + pick(mix(account, 66), len(_CLIENTS))
-    return np.where(uniform(mix(account, 67)) < programmed, client, browser)
+    own = np.where(role < CAMPAIGN, pick(mix(account, 69), len(_TOOLKITS)), (role + config.seed) % len(_TOOLKITS))
+    usual = np.where(uniform(mix(account, 67)) < programmed[role], client, browser)
+    return np.where(uniform(mix(account, 68)) < toolkit[role], len(_BROWSERS) + len(_CLIENTS) + own, usual)
 
 
 def _write_accounts(config: SimulationConfig, population: Population, plan: Plan, path: Path) -> None:
@@ -143,11 +174,11 @@ def _write_accounts(config: SimulationConfig, population: Population, plan: Plan
     import pyarrow.parquet as pq
 
     order = np.array(sorted(range(config.accounts), key=population.ids.__getitem__), dtype=np.int64)
-    created = _created(config, population, plan)
+    made = created(config, population, plan)
     table = pa.table(
         {
             "account_id": [population.ids[row] for row in order.tolist()],
-            "created_at": pa.array(created[order] + _micros(config.start), pa.timestamp("us")),
+            "created_at": pa.array(made[order] + _micros(config.start), pa.timestamp("us")),
             "org_id": _named("org", population.org[order]),
             "payment_id": _named("pay", population.payment[order]),
             "ip": [_address(number) for number in population.addresses[order, 0].tolist()],
@@ -158,27 +189,6 @@ def _write_accounts(config: SimulationConfig, population: Population, plan: Plan
         }
     )
     pq.write_table(table, path, compression="zstd")
-
-
-def _created(config: SimulationConfig, population: Population, plan: Plan) -> NDArray[np.int64]:
-    """Date the accounts, microseconds since the window's start, before their first prompt.
-
-    People signed up minutes to years ago. A campaign's accounts were made in bursts of half an hour, up to four days
-    ahead of the day on which they begin.
-    """
-    rng = np.random.default_rng([config.seed, 4])
-    n = config.accounts
-    first = np.full(n, config.days * DAY, dtype=np.int64)
-    np.minimum.at(first, plan.account, plan.ts)
-    age = np.exp(rng.uniform(np.log(2 * 60e6), np.log(2.5 * _YEAR), n)) * np.where(rng.random(n) < 0.5, 1.0, 3.0)
-    created = first - age.astype(np.int64)
-    for number in range(len(config.campaigns)):
-        members = population.members(CAMPAIGN + number)
-        bursts = rng.integers(0, DAY - DAY // 48, (config.days + 1, 2)) - DAY * rng.integers(1, 5, (config.days + 1, 2))
-        day = first[members] // DAY
-        burst = day * DAY + bursts[day, rng.integers(0, 2, members.size)]
-        created[members] = burst + rng.integers(0, DAY // 48, members.size)
-    return created
 
 
 def _hex(keys: Keys) -> NDArray[np.bytes_]:
