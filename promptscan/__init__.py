@@ -8,11 +8,13 @@ hits = store.search("Write a proof-of-concept for ...", k=20, where="ts >= now()
 from promptscan.api import ScanReport, Store, scan
 from promptscan.api import open_store as open  # noqa: A004 - the contract's name: promptscan.open(path)
 from promptscan.errors import BadDataError, PromptscanError, StoreError, StoreLockedError, UsageError
+from promptscan.replay import ReplayReport, replay
 from promptscan.version import __version__
 
 __all__ = [
     "BadDataError",
     "PromptscanError",
+    "ReplayReport",
     "ScanReport",
     "Store",
     "StoreError",
@@ -20,5 +22,6 @@ __all__ = [
     "UsageError",
     "__version__",
     "open",
+    "replay",
     "scan",
 ]

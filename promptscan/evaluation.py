@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from promptscan.errors import BadDataError, UsageError
+from promptscan.alert_evaluation import AlertEvaluation, judge_alerts, present_history
 from promptscan.sql import one, script, statements
+from promptscan.truth import register_truth
 
 if TYPE_CHECKING:
     from promptscan.api import Store
@@ -56,6 +57,7 @@ class Evaluation:
             prompts is.
         ari: adjusted Rand index of found against true families over the prompts of campaigns, every prompt in no family
             a cluster of its own (Hubert and Arabie 1985).
+        alerts: what the store's alerts are worth; a campaign counts as found when its alert, as it is now, is correct.
     """
 
     prompts: int
@@ -65,6 +67,7 @@ class Evaluation:
     benign_in_campaign_families: float
     benign_clustered: float
     ari: float | None
+    alerts: AlertEvaluation
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready document."""
@@ -82,44 +85,18 @@ def evaluate(store: Store, truth: Path) -> Evaluation:
         UsageError: the file does not exist.
         BadDataError: it is no Parquet file with these columns, or shares no prompt with the store.
     """
-    if not truth.is_file():
-        raise UsageError(f"--truth {truth} does not exist; give the truth.parquet that `promptscan simulate` wrote")
-    table = _read(truth)
     with store.connect() as con:
-        con.register("truth_rows", table)
-        total, found = one(
-            con, "SELECT count(*), count(p.prompt_id) FROM truth_rows t LEFT JOIN prompts p USING (prompt_id)"
-        )
-        if not found:
-            raise BadDataError(f"{truth} shares no prompt_id with the store; ingest the log it belongs to first")
+        total, found = register_truth(con, truth)
         con.execute("SET VARIABLE majority = ?", [MAJORITY])
         for statement in statements(script("evaluate")):
             con.execute(statement)
         scores = con.execute("FROM campaign_scores ORDER BY campaign_id").fetchall()
         benign, inside, clustered = one(con, "FROM benign_scores")
         ari = _ari(con)
+        alerts = judge_alerts(con, present_history(con))
     return Evaluation(
-        found, total - found, tuple(CampaignScore(*row) for row in scores), benign, inside, clustered, ari
+        found, total - found, tuple(CampaignScore(*row) for row in scores), benign, inside, clustered, ari, alerts
     )
-
-
-def _read(truth: Path) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(truth)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise BadDataError(f"{truth} is no readable Parquet file ({str(error).splitlines()[0][:120]})") from None
-    missing = {"prompt_id", "campaign_id"} - set(table.column_names)
-    if missing:
-        raise BadDataError(
-            f"{truth} lacks {', '.join(sorted(missing))}; wanted prompt_id, campaign_id, and optionally family_id, label"
-        )
-    for name in ("family_id", "label"):
-        if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(len(table), pa.string()))
-    return table.select(["prompt_id", "campaign_id", "family_id", "label"])
 
 
 def _ari(con: duckdb.DuckDBPyConnection) -> float | None:

@@ -17,6 +17,7 @@ from tests.logs import sample_rows, write_jsonl
 EXPORTED = [
     "BadDataError",
     "PromptscanError",
+    "ReplayReport",
     "ScanReport",
     "Store",
     "StoreError",
@@ -24,6 +25,7 @@ EXPORTED = [
     "UsageError",
     "__version__",
     "open",
+    "replay",
     "scan",
 ]
 

@@ -9,6 +9,7 @@ import click
 
 from promptscan.cli.bars import stage_bars
 from promptscan.cli.console import say
+from promptscan.cli.judging import show_alert_evaluation
 from promptscan.cli.output import OutputOptions, emit, output_options
 from promptscan.cli.root import configured
 from promptscan.cli.table import Column, Role
@@ -130,3 +131,5 @@ def show_evaluation(evaluation: Evaluation, output: OutputOptions) -> None:
             f"{evaluation.prompts:,} prompts judged; {evaluation.benign_in_campaign_families:.2%} of {evaluation.benign:,} benign "
             f"prompts are in a campaign's family, {evaluation.benign_clustered:.1%} in any; family ARI {ari}"
         )
+        if evaluation.alerts.alerts:
+            show_alert_evaluation(evaluation.alerts, output)

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("listing", "List alerts about campaigns, or show one."),
     "accounts": ("listing", "List accounts, or show one."),
     "show": ("showing", "Show anything by its id."),
+    "replay": ("replaying", "Feed a log period by period; when did each alert fire?"),
     "report": ("reporting", "Write the report: what is new, grown, split, merged, gone."),
     "sql": ("querying", "Run a read-only SQL query over the store's views."),
     "export": ("querying", "Write a view as Parquet, CSV or JSON Lines."),

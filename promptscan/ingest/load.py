@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from promptscan.ingest.batch import Batch, LedgerEntry, Part, SourceReport
 from promptscan.ingest.fields import parse_mapping
 from promptscan.ingest.readers import UnreadableError, read, unreadable
 from promptscan.ingest.sources import Format, Source, expand
@@ -20,30 +21,6 @@ from promptscan.store import Writer, sha256_of
 from promptscan.types import Progress, silent
 
 HEAD = 1 << 16  # bytes at the start of a file by which a grown or rewritten log is recognised
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One file that was ingested; committed with its rows."""
-
-    name: str
-    size: int
-    sha256: str
-    head_bytes: int
-    head_sha256: str
-    source_id: str
-    rows: int
-    bad: int
-
-
-@dataclass(frozen=True, slots=True)
-class SourceReport:
-    """What became of one source: rows read, quarantined, and why it was skipped or refused if it was."""
-
-    name: str
-    rows: int = 0
-    bad: int = 0
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +44,6 @@ class IngestReport:
     conflicts: int = 0
     quarantined: int = 0
     over_limit: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The sources of one ingest while they are staged."""
-
-    work: Path
-    entries: list[LedgerEntry] = field(default_factory=list)
-    staged: list[tuple[Source, str, Staged]] = field(default_factory=list)
-    reports: list[SourceReport] = field(default_factory=list)
-    over_limit: list[str] = field(default_factory=list)
 
 
 def ingest(
@@ -105,21 +71,53 @@ def ingest(
     Raises:
         UsageError: a path does not exist or a mapping is malformed.
     """
-    fields = parse_mapping(mapping)
     work = writer.work / "ingest"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    batch = _Batch(work)
     try:
-        sources = expand(paths, work / "spool")
-        with writer.connect() as con:
-            for statement in statements(script("messages")):
-                con.execute(statement)
-            for source in sources:
-                _stage(con, writer, batch, source, fields, max_chars, max_bad_rows, progress)
-            return _load(con, writer, batch)
+        batch = stage_files(
+            writer,
+            paths,
+            work,
+            mapping=mapping,
+            max_chars=max_chars,
+            max_bad_rows=max_bad_rows,
+            progress=progress,
+        )
+        return load_staged(writer, batch)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def stage_files(
+    writer: Writer,
+    paths: Sequence[str],
+    work: Path,
+    *,
+    mapping: Sequence[str] = (),
+    max_chars: int = 1_000_000,
+    max_bad_rows: float = 0.01,
+    progress: Progress = silent,
+) -> Batch:
+    """Read files into `work`, a folder that is emptied first; see `ingest` for the other arguments and what is raised."""
+    fields = parse_mapping(mapping)
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    batch = Batch(work)
+    sources = expand(paths, work / "spool")
+    with writer.connect() as con:
+        for statement in statements(script("messages")):
+            con.execute(statement)
+        for source in sources:
+            _stage(con, writer, batch, source, fields, max_chars, max_bad_rows, progress)
+    return batch
+
+
+def load_staged(writer: Writer, batch: Batch, part: Part | None = None) -> IngestReport:
+    """Add the rows of a batch to a draft generation: all of them, or those of a part.
+
+    Parts may come in any order, and again: what is known is not added twice. The ledger has the sources from the last part on.
+    """
+    with writer.connect() as con:
+        return _load(con, writer, batch, part)
 
 
 def ledger(writer: Writer, kind: str = "prompts") -> list[LedgerEntry]:
@@ -130,7 +128,7 @@ def ledger(writer: Writer, kind: str = "prompts") -> list[LedgerEntry]:
 def _stage(
     con: duckdb.DuckDBPyConnection,
     writer: Writer,
-    batch: _Batch,
+    batch: Batch,
     source: Source,
     mapping: dict[str, str],
     max_chars: int,
@@ -210,18 +208,21 @@ def _grown(source: Source, size: int, before: LedgerEntry | None) -> tuple[int, 
     return before.size, lines - new
 
 
-def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> IngestReport:
+def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: Batch, part: Part | None) -> IngestReport:
     """Write the staged rows as a segment: known rows left out, ids made unique, texts numbered."""
     report = IngestReport(tuple(batch.reports), over_limit=tuple(batch.over_limit))
     quarantined = _quarantine(con, writer, batch)
-    files = [str(path) for _, _, staged in batch.staged for path in staged.files]
-    rows = sum(staged.rows - staged.bad for _, _, staged in batch.staged)
-    if not files or not rows:
-        if batch.entries:
-            _ledger_only(writer, batch)
+    entries = batch.entries if part is None or part.last else []
+    rows = sum(staged.rows - staged.bad for _, _, staged in batch.staged) if batch.files else 0
+    if rows:
+        _create_views(con, batch, part)
+    if part is not None and rows:
+        rows = one(con, "SELECT count(*) FROM staged")[0]
+    if not rows:
+        if entries:
+            _ledger_only(writer, entries)
         return IngestReport(report.sources, quarantined=quarantined, over_limit=report.over_limit)
     columns = _kept_columns(batch)
-    _create_views(con, batch, files)
     previous = writer.manifest.of_kind("prompts")
     first_text = sum(int(segment.meta["n_texts"]) for segment in previous)
     con.execute("SET VARIABLE first_text = ?", [first_text])
@@ -232,16 +233,17 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
         "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM fresh WHERE conflict), (SELECT count(*) FROM new_texts)",
     )
     if not added:
-        _ledger_only(writer, batch)
+        if entries:
+            _ledger_only(writer, entries)
         return IngestReport(report.sources, 0, rows, 0, 0, quarantined, report.over_limit)
     meta = {
         "n_prompts": added,
         "n_texts": new_texts,
         "first_text": first_text,
         "columns": {"prompts": columns},
-        "ledger": [asdict(entry) for entry in batch.entries],
+        "ledger": [asdict(entry) for entry in entries],
     }
-    with writer.segment("prompts", key=_key(batch, first_text), meta=meta) as directory:
+    with writer.segment("prompts", key=_key(batch.entries, first_text, part), meta=meta) as directory:
         copy_parquet(
             con,
             "SELECT text_id, digest, text, length(text)::INTEGER AS n_chars FROM new_text_rows ORDER BY text_id",
@@ -261,11 +263,13 @@ def _load(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> Inge
     return IngestReport(report.sources, added, rows - added, new_texts, conflicts, quarantined, report.over_limit)
 
 
-def _create_views(con: duckdb.DuckDBPyConnection, batch: _Batch, files: list[str]) -> None:
-    """Make `staged` (every good row) and `sources` (their names) readable for the statements in sql/."""
-    listed = ", ".join(literal(file) for file in files)
+def _create_views(con: duckdb.DuckDBPyConnection, batch: Batch, part: Part | None) -> None:
+    """Make `staged` (every good row, or those of a part) and `sources` (their names) readable for the statements in sql/."""
+    listed = ", ".join(literal(file) for file in batch.files)
+    condition = f" AND {part.condition}" if part else ""
     con.execute(
-        f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{listed}], union_by_name = true) WHERE reason IS NULL"
+        f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{listed}], union_by_name = true) "
+        f"WHERE reason IS NULL{condition}"
     )
     con.execute("CREATE TEMP TABLE sources (source_no INTEGER, name VARCHAR)")
     con.executemany(
@@ -274,7 +278,7 @@ def _create_views(con: duckdb.DuckDBPyConnection, batch: _Batch, files: list[str
     )
 
 
-def _kept_columns(batch: _Batch) -> dict[str, str]:
+def _kept_columns(batch: Batch) -> dict[str, str]:
     """Unite the kept columns of all sources; VARCHAR where they disagree."""
     columns: dict[str, str] = {}
     for _, _, staged in batch.staged:
@@ -283,7 +287,7 @@ def _kept_columns(batch: _Batch) -> dict[str, str]:
     return dict(sorted(columns.items()))
 
 
-def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -> int:
+def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: Batch) -> int:
     """Write rejected rows beside the good ones; the same row of the same source is set apart once."""
     parts = [
         f"SELECT {literal(_printable(source.name))} AS source, position::VARCHAR AS position, reason, sample, "
@@ -309,25 +313,24 @@ def _quarantine(con: duckdb.DuckDBPyConnection, writer: Writer, batch: _Batch) -
     return int(count)
 
 
-def _ledger_only(writer: Writer, batch: _Batch) -> None:
+def _ledger_only(writer: Writer, entries: Sequence[LedgerEntry]) -> None:
     """Note files that added nothing, so that they are not read again."""
     count = sum(int(segment.meta["n_texts"]) for segment in writer.manifest.of_kind("prompts"))
     meta: dict[str, Any] = {
         "n_prompts": 0,
         "n_texts": 0,
         "first_text": count,
-        "ledger": [asdict(e) for e in batch.entries],
+        "ledger": [asdict(entry) for entry in entries],
     }
-    with writer.segment("prompts", key=_key(batch, count), meta=meta):
+    with writer.segment("prompts", key=_key(entries, count), meta=meta):
         pass
 
 
-def _key(batch: _Batch, first_text: int) -> str:
-    return hashlib.sha256(
-        "|".join([str(first_text), *(entry.name + entry.sha256 for entry in batch.entries)]).encode(
-            "utf-8", "surrogateescape"
-        )
-    ).hexdigest()
+def _key(entries: Sequence[LedgerEntry], first_text: int, part: Part | None = None) -> str:
+    inputs = [str(first_text), *(entry.name + entry.sha256 for entry in entries)]
+    if part is not None:
+        inputs += [part.condition, str(part.last)]
+    return hashlib.sha256("|".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _printable(name: str) -> str:

@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from promptscan.ingest.batch import SourceReport
 from promptscan.ingest.fields import PROMPT_FIELDS, choose, parse_mapping
-from promptscan.ingest.load import SourceReport
 from promptscan.ingest.readers import Block, UnreadableError, read
 from promptscan.ingest.sources import expand
 from promptscan.ingest.stage import Staged, reject, stage_block
