@@ -288,8 +288,10 @@ def _capabilities(writer: Writer, settings: Settings, run: Run) -> None:
 
 def _campaigns(writer: Writer, settings: Settings, run: Run) -> None:
     from promptscan.build.weighing import evidence_key, weigh_evidence
+    from promptscan.verdicts import Decision, current_verdicts
 
-    barred: frozenset[str] = frozenset()
+    decided = current_verdicts(writer.root).items()
+    barred = frozenset(subject for subject, one in decided if one.verdict is Decision.BENIGN)
     key = evidence_key(writer, settings, barred)
     current = writer.manifest.of_kind("evidence")
     if not writer.manifest.of_kind("stats") or (current and current[0].meta["key"] == key):
