@@ -18,7 +18,9 @@ from promptscan.errors import UsageError
 from promptscan.simulate import CampaignConfig, NegativeKind, SimulationConfig, default_campaigns, simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-LABELS = {"background", "popular_template", "retry", "campaign", "campaign_cover"} | {each.value for each in NegativeKind}
+LABELS = {"background", "popular_template", "retry", "campaign", "campaign_cover"} | {
+    each.value for each in NegativeKind
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,12 @@ def test_null_truth_means_benign(log: Log):
     assert pc.is_valid(log.truth["template_id"]) == planted
     assert pc.is_valid(log.truth["family_id"]) == planted
     assert pc.is_valid(log.truth["campaign_id"]) == pc.or_(planted, pc.equal(label, "campaign_cover"))
+
+
+def test_an_account_has_one_role(log: Log):
+    roles = pa.table({"account": log.prompts["account_id"], "role": log.truth["account_role"]}).group_by("account")
+    assert pc.max(roles.aggregate([("role", "count_distinct")])["role_count_distinct"]).as_py() == 1
+    assert pc.equal(log.truth["account_role"], "campaign") == pc.is_valid(log.truth["campaign_id"])
 
 
 def test_templates_belong_to_one_family_and_families_have_several(log: Log):

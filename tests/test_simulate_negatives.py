@@ -184,6 +184,11 @@ def test_an_evaluation_company_sends_runs_of_one_rubric(alone: Alone):
     assert all("Mozilla" not in each for each in pc.unique(rows["user_agent"]).to_pylist())
 
 
+def test_an_evaluation_company_made_its_keys_at_once(alone: Alone):
+    created = alone("evaluation_company", accounts=14).with_role("evaluation_company")["created_at"].to_numpy()
+    assert created.max() - created.min() < np.timedelta64(1, "h")
+
+
 def test_a_translation_agency_works_in_many_languages(alone: Alone):
     log = alone("translation_agency", accounts=14)
     texts = log.where("label", "translation_agency")["text"].to_pylist()
