@@ -128,6 +128,20 @@ def test_hard_negatives_are_there(log: Log):
     assert pc.count_distinct(log.where("label", "relay")["account_id"]).as_py() < 10
 
 
+def test_people_share_addresses_and_payments_for_ordinary_reasons(log: Log):
+    people = log.with_role("person")
+    private = people.filter(pc.is_null(people["org_id"]))
+    addresses = Counter(private["ip"].to_pylist())
+    assert 0.02 < sum(n for n in addresses.values() if n > 1) / private.num_rows < 0.2
+    cards = Counter(each for each in private["payment_id"].to_pylist() if each)
+    assert 5 < sum(n == 2 for n in cards.values()) < 30
+    assert max(cards.values()) == 2
+    offices = Counter(
+        pair for pair in zip(people["org_id"].to_pylist(), people["ip"].to_pylist(), strict=True) if pair[0]
+    )
+    assert sum(n > 1 for n in offices.values()) > 10
+
+
 def test_retries_repeat_a_text_of_the_same_account(log: Log):
     sent = Counter(zip(log.prompts["account_id"].to_pylist(), log.prompts["text"].to_pylist(), strict=True))
     retries = log.where("label", "retry")

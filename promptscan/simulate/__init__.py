@@ -8,7 +8,7 @@ report, `scaled` makes it smaller; `docs/guides/simulate.md` has the knobs.
 What is modelled:
 
 * people who write in sessions, with interests and habits, in eight languages, with retries, popular public templates and
-  what everybody types;
+  what everybody types; some share the gateways of a carrier, an office, a family's card;
 * campaigns that send templates with systematically swept slots from many throw-away accounts under a daily cap, in batches,
   mixed with cover; accounts made in bursts, aged, replaced when banned; payments, addresses, networks, clients and mail
   domains drawn from small pools, each with its own probability; other languages, reworded fixed text, a slow start, relays
