@@ -51,7 +51,7 @@ def nearest_jaccard(texts: list[str], n: int = 5) -> np.ndarray:
 
 
 def test_background_texts_are_unlike_each_other(texts: dict[str, list[str]]):
-    # The whole run's 14,732 background texts: 6.3 %, most of it exact copies of what everybody types.
+    # The whole run's 13,682 background texts: 5.6 %, most of it exact copies of what everybody types.
     near = nearest_jaccard(texts["background"][:5_000]) > 0.7
     assert near.mean() < 0.10
     long = np.array([len(text) > 60 for text in texts["background"][:5_000]])
