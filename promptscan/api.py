@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from promptscan.config import Configured, Settings
 from promptscan.errors import UsageError
-from promptscan.sql import arrow, one
+from promptscan.sql import arrow, one, script
 from promptscan.types import Progress, silent
 
 if TYPE_CHECKING:
@@ -29,6 +29,21 @@ LISTS: Mapping[str, str] = {  # view -> order in which it is listed
     "templates": "n_accounts DESC, n_prompts DESC, template_id",
     "duplicates": "n_accounts DESC, n_prompts DESC, duplicate_id",
     "accounts": "n_prompts DESC, account_id",
+    "campaigns": "score DESC NULLS LAST, n_accounts DESC, campaign_id",
+    "alerts": "fired_at DESC NULLS LAST, score DESC NULLS LAST, alert_id",
+}
+BEGAN: Mapping[str, tuple[str, str]] = {  # view -> when a row began, and when it was last seen
+    "families": ("first_ts", "last_ts"),
+    "accounts": ("first_ts", "last_ts"),
+    "campaigns": ("first_ts", "last_ts"),
+    "alerts": ("fired_at", "fired_at"),
+}
+NEW: Mapping[str, str] = {  # view -> condition of what came with the last build
+    "families": "family_id IN (SELECT family_id FROM family_events WHERE event IN ('born', 'split') "
+    "AND run_id = (SELECT max(run_id) FROM family_events))",
+    "accounts": "first_ts >= (SELECT max(ts)::DATE FROM prompts)",
+    "campaigns": "campaign_id IN (SELECT campaign_id FROM alerts WHERE coalesce(fired_at >= (SELECT max(ts) FROM prompts), true))",
+    "alerts": "coalesce(fired_at >= (SELECT max(ts) FROM prompts), true)",  # a log without times: all fired in it
 }
 SINCE = re.compile(r"(\d+)\s*(h|d|w)")
 EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+|\([^)]*\)\s*)?", re.IGNORECASE)
@@ -120,8 +135,16 @@ class Store:
         return self.list_rows("families", **options)
 
     def accounts(self, **options: Any) -> pa.Table:
-        """List accounts, most prompts first; see `list_rows` for the options."""
+        """List accounts, most prompts first, with the campaign each is surest part of; see `list_rows` for the options."""
         return self.list_rows("accounts", **options)
+
+    def campaigns(self, **options: Any) -> pa.Table:
+        """List campaigns, highest score first; see `list_rows` for the options."""
+        return self.list_rows("campaigns", **options)
+
+    def alerts(self, **options: Any) -> pa.Table:
+        """List alerts, newest first; see `list_rows` for the options."""
+        return self.list_rows("alerts", **options)
 
     def list_rows(
         self,
@@ -136,8 +159,9 @@ class Store:
         """List the rows of a view.
 
         Args:
-            view: `families`, `templates`, `duplicates` or `accounts`.
-            since: only what was last seen then or later: a date, or an age before the newest prompt such as `7d`.
+            view: `families`, `templates`, `duplicates`, `accounts`, `campaigns` or `alerts`.
+            since: only what was last seen (of alerts: what fired) then or later: a date, or an age before the newest prompt
+                such as `7d`.
             new: only what was first seen since then (with `since`), or came with the last build.
             where: a condition on the view's columns.
             sort: a column to sort by; `-column` for the largest first.
@@ -151,19 +175,14 @@ class Store:
         from promptscan.search import filtered
 
         with self.connect() as con:
-            relation = con.sql(f"SELECT * FROM {view}")
-            if (since is not None or new) and "last_ts" not in relation.columns:
-                raise UsageError(f"{view} have no times of their own; --since and --new are for families and accounts")
+            relation = con.sql(script("list_accounts") if view == "accounts" else f"SELECT * FROM {view}")
+            if (since is not None or new) and view not in BEGAN:
+                raise UsageError(f"{view} have no times of their own; --since and --new are for {', '.join(BEGAN)}")
             if since is not None:
-                column = duckdb.ColumnExpression("first_ts" if new else "last_ts")
+                column = duckdb.ColumnExpression(BEGAN[view][0 if new else 1])
                 relation = relation.filter(column >= duckdb.ConstantExpression(moment(con, since)))
             elif new:
-                relation = con.sql(
-                    f"SELECT * FROM {view} SEMI JOIN (SELECT family_id FROM family_events WHERE event IN ('born', 'split') "
-                    "AND run_id = (SELECT max(run_id) FROM family_events)) USING (family_id)"
-                    if view == "families"
-                    else f"SELECT * FROM {view} WHERE first_ts >= (SELECT max(ts)::DATE FROM prompts)"
-                )
+                relation = relation.filter(NEW[view])
             if where is not None:
                 relation = filtered(con, relation, where)
             ordered = relation.order(_order(sort, relation.columns) if sort else LISTS[view])

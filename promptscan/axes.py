@@ -1,9 +1,12 @@
 """axes: whether a family is a wording that was handed on, and whether its senders act as one. Both must pass; they are never summed.
 
 The actors axis is an e-value. A day's budget of false alerts is spent on the families that are first seen on it: each gets an equal
-share alpha, half for itself and half for the families that common accounts join to it, and keeps it for good. At its k-th look it
-must reach k² π² / 6 / alpha (`tails.wanted_log10`), so over all looks an innocent family is reported with chance alpha at most, and a
-day's families with the budget at most in expectation, whenever anybody looks (docs/decisions/016-alerts.md).
+share alpha and keeps it for good. Half of it is for the e-value by itself: at its k-th look it must reach k² π² / 6 over that share
+(`tails.wanted_log10`), so over all looks an innocent family is reported with that chance at most, whenever anybody looks. The other
+half is for the store's own history: a family whose highest e-value is beyond all but that share of those that
+innocent families ever had is reported too (conformal p-value; Vovk, Gammerman and Shafer 2005; Bates and others 2023, "Testing for
+outliers with conformal p-values"). So a day's families raise its budget of false alerts at most in expectation
+(docs/decisions/016-alerts.md).
 """
 
 from __future__ import annotations
@@ -23,6 +26,12 @@ Bool = NDArray[np.bool_]
 ACTORS = 3.0
 """Effective actors that a campaign has at least: fewer need no tool to be seen."""
 
+LOOK = 1.2
+"""Times the prompts of its last look that a family, or its group, has at the next one: what did not change is not tested again."""
+
+SPEAKS = 0.5
+"""log10 of the least e-value that is reported for its rank alone: in a store where nothing speaks, somebody still comes first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Before:
@@ -30,11 +39,12 @@ class Before:
 
     Attributes:
         families: ids.
-        alpha: float64 (b,). looks, n_prompts: int64 (b,). passed: bool (b,).
+        alpha, peak: float64 (b,). looks, n_prompts: int64 (b,). passed: bool (b,).
     """
 
     families: list[str]
     alpha: Float64
+    peak: Float64
     looks: Int64
     n_prompts: Int64
     passed: Bool
@@ -52,6 +62,7 @@ class Axes:
     n_actors: Float64
     threshold: Float64
     alpha: Float64
+    peak: Float64
     looks: Int64
     n_prompts: Int64
     passed: Bool
@@ -84,7 +95,7 @@ def judge(
         families: ids.
         transfer: the transfer axis, float64 (f,).
         eligible: whether it passes, bool (f,).
-        n_prompts: prompts of each, int64 (f,).
+        n_prompts: prompts of each one's group, itself included, int64 (f,).
         actors: log10 e-value that its accounts act as one, float64 (f,).
         n_actors: how many effective actors they are, float64 (f,).
         together: log10 e-value of the group of each family, float64 (f,).
@@ -96,19 +107,45 @@ def judge(
     """
     place = {name: row for row, name in enumerate(before.families)}
     known = np.array([place.get(name, -1) for name in families], dtype=np.int64)
-    old = known >= 0
-    new = eligible & ~(old & (_taken(before.alpha, known) > 0))
-    alpha = np.where(new, budget / max(int(new.sum()), 1), np.where(old, _taken(before.alpha, known), 0.0))
-    looks = np.where(old, _taken(before.looks, known), 0).astype(np.int64)
-    looks += eligible & ((looks == 0) | (n_prompts != _taken(before.n_prompts, known)))
-    threshold = wanted_log10(np.where(alpha > 0, alpha, 1.0) / 2, np.maximum(looks, 1))
+    kept = _taken(before.alpha, known)
+    new = eligible & (kept == 0)
+    alpha = np.where(new, budget / max(int(new.sum()), 1), kept)
+    looked = _taken(before.looks, known).astype(np.int64)
+    look = eligible & (new | (n_prompts >= LOOK * _taken(before.n_prompts, known)))
+    looks = looked + look
+    threshold = wanted_log10(np.where(alpha > 0, alpha, 1.0) / 4, np.maximum(looks, 1))
     alone = (actors >= threshold) & (n_actors >= ACTORS)
     joined = (together >= threshold) & (together_actors >= ACTORS) & (n_together > 1)
-    passed = eligible & ~barred & (alone | joined | (old & (_taken(before.passed, known) > 0)))
+    strongest = np.maximum(
+        np.where(n_actors >= ACTORS, actors, 0.0), np.where(joined | (together_actors >= ACTORS), together, 0.0)
+    )
+    peak = np.where(
+        look,
+        np.maximum(strongest, np.where(known >= 0, _taken(before.peak, known), -np.inf)),
+        _taken(before.peak, known),
+    )
+    peak = np.where(eligible, peak, 0.0)
+    ranked = (peak >= SPEAKS) & (outlying(peak, _history(before, known, barred)) <= alpha / 2)
+    passed = eligible & ~barred & ((look & (alone | joined | ranked)) | (_taken(before.passed, known) > 0))
     return Axes(
         families, transfer, actors, np.where(n_together > 1, together, actors), n_together, n_actors,
-        np.where(eligible, threshold, np.nan), alpha, looks, n_prompts, passed,
+        np.where(eligible, threshold, np.nan), alpha, peak, looks, np.where(look, n_prompts, _taken(before.n_prompts, known)).astype(np.int64),
+        passed,
     )  # fmt: skip
+
+
+def outlying(peak: Float64, history: Float64) -> Float64:
+    """Return conformal p-values: (1 + how many of the history are as high) over (1 + how many there are), float64 (f,)."""
+    ordered = np.sort(history)
+    above = len(ordered) - np.searchsorted(ordered, peak, side="left")
+    return np.asarray((1 + above) / (1 + len(ordered)), dtype=np.float64)
+
+
+def _history(before: Before, known: Int64, barred: Bool) -> Float64:
+    """Return the peaks of families that were never reported, and of those that an analyst called benign."""
+    innocent = ~before.passed
+    innocent[known[barred & (known >= 0)]] = True
+    return before.peak[innocent & (before.looks > 0)]
 
 
 def _taken(values: NDArray[np.generic], rows: Int64) -> Float64:

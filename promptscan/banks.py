@@ -30,6 +30,7 @@ KNOWN = (
 )
 FREQUENT = 8  # texts of the benign banks with a fingerprint that make it common property; docs/decisions/010-banks.md
 FEW = 3  # fingerprints below which sharing them says too little: the match keys have to be equal
+WHOLE = 64  # bits of a fingerprint
 HOT = 16  # texts of a bank with a fingerprint from which on it counts as shared with each of them, unlisted
 STEP = 1 << 20  # fingerprints looked up at a time; memory is HOT times as many pairs at most
 
@@ -50,6 +51,7 @@ class BankIndex:
         hot: those of them that more than HOT texts have. int64 (t,).
         keys: digests of the match keys, ascending, each once. uint64.
         kind: what the texts are examples of.
+        bits: how many low bits of fingerprints the bank has, and its hashes are; fewer than 64 in what others shared.
     """
 
     hashes: UInt64
@@ -60,20 +62,45 @@ class BankIndex:
     hot: Int64
     keys: UInt64
     kind: Kind
+    bits: int = WHOLE
 
     @classmethod
     def of_texts(cls, texts: pa.Array, kind: Kind) -> Self:
         """Fingerprint and index clean texts, large_string (t,)."""
         seen = examine(texts)
-        found = seen.fingerprints
-        whole = build_postings(found.hashes, found.texts)
-        sizes = np.diff(whole.indptr)
+        found, keys = seen.fingerprints, np.unique(key_digests(seen.keys))
+        return cls.of_fingerprints(found.hashes, found.texts, len(texts), keys, kind)
+
+    @classmethod
+    def of_fingerprints(
+        cls, hashes: UInt64, owners: Int64, n: int, keys: UInt64, kind: Kind, *, bits: int = WHOLE
+    ) -> Self:
+        """Index the fingerprints of n examples.
+
+        Args:
+            hashes: those of the first example, then of the second, ...; no hash twice in one. uint64 (f,).
+            owners: the example of each, ascending. int64 (f,).
+            n: how many examples there are.
+            keys: digests of their match keys, ascending, each once; none, and what shares few fingerprints is not known. uint64.
+            kind: what they are examples of.
+            bits: how many low bits of fingerprints the hashes are.
+        """
+        whole = build_postings(hashes, owners)
+        sizes = np.diff(whole.indptr).astype(np.int64)
         rare = sizes <= HOT
         indptr = np.r_[0, np.where(rare, sizes, 0).cumsum()].astype(np.int64)
         crowded = whole.texts[np.repeat(~rare, sizes)]
-        counts, hot = (np.bincount(owners, minlength=len(texts)) for owners in (whole.texts, crowded))
+        counts, hot = (np.bincount(some, minlength=n) for some in (whole.texts, crowded))
         listed = whole.texts[np.repeat(rare, sizes)]
-        return cls(whole.hashes, sizes, indptr, listed, counts, hot, np.unique(key_digests(seen.keys)), kind)
+        return cls(whole.hashes, sizes, indptr, listed, counts, hot, keys, kind, bits)
+
+    def comparable(self, hashes: UInt64) -> UInt64:
+        """Return as many bits of fingerprints as the bank has."""
+        return hashes if self.bits == WHOLE else hashes & np.uint64((1 << self.bits) - 1)
+
+    def has(self, hashes: UInt64) -> NDArray[np.bool_]:
+        """Tell which fingerprints, each given once, the bank has."""
+        return np.isin(self.comparable(hashes), self.hashes, assume_unique=self.bits == WHOLE)
 
     def save(self, directory: Path) -> None:
         """Write the arrays."""
@@ -81,7 +108,7 @@ class BankIndex:
             np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
 
 
-_ARRAYS = tuple(field.name for field in fields(BankIndex) if field.name != "kind")
+_ARRAYS = tuple(field.name for field in fields(BankIndex) if field.name not in {"kind", "bits"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +133,8 @@ def load_banks(files: Files) -> dict[str, BankIndex]:
             name: np.load(files.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
             for name in _ARRAYS
         }
-        loaded[str(segment.meta["bank"])] = BankIndex(**arrays, kind=Kind(segment.meta["kind"]))
+        kind, bits = Kind(segment.meta["kind"]), int(segment.meta.get("bits", WHOLE))
+        loaded[str(segment.meta["bank"])] = BankIndex(**arrays, kind=kind, bits=bits)
     return loaded
 
 
@@ -179,11 +207,10 @@ def _best(
     bank: BankIndex, found: Fingerprints, counts: Int64, first: int
 ) -> tuple[Int64, NDArray[np.float64], NDArray[np.bool_]]:
     """Return the texts with a score of at least KNOWN, their scores, and which of these rest on few fingerprints."""
-    place = np.minimum(np.searchsorted(bank.hashes, found.hashes), max(len(bank.hashes) - 1, 0))
-    has = bank.hashes[place] == found.hashes if len(bank.hashes) else np.zeros(len(place), np.bool_)
-    crowded = found.texts[has][bank.sizes[place[has]] > HOT]
+    mine = _shared(bank, found)
+    crowded = mine.texts[bank.sizes[np.searchsorted(bank.hashes, mine.hashes)] > HOT]
     hot_texts, hot = np.unique(crowded, return_counts=True)
-    pairs = containment(_taken(found, has), Postings(bank.hashes, bank.indptr, bank.texts))
+    pairs = containment(mine, Postings(bank.hashes, bank.indptr, bank.texts))
     text = np.concatenate([pairs.queries, hot_texts])
     listed = np.concatenate([pairs.shared.astype(np.int64), np.zeros(len(hot_texts), np.int64)])
     shared_hot = np.concatenate([_at(hot_texts, hot, pairs.queries), hot])
@@ -199,16 +226,26 @@ def _best(
     return text[best], score[best], shared[best] < FEW
 
 
+def _shared(bank: BankIndex, found: Fingerprints) -> Fingerprints:
+    """Return the fingerprints that the bank has, as it has them, each once a text."""
+    hashes = bank.comparable(found.hashes)
+    place = np.minimum(np.searchsorted(bank.hashes, hashes), max(len(bank.hashes) - 1, 0))
+    has = bank.hashes[place] == hashes if len(bank.hashes) else np.zeros(len(place), np.bool_)
+    mine = Fingerprints(hashes[has], found.texts[has], found.positions[has])
+    if bank.bits == WHOLE:
+        return mine
+    order = np.lexsort((mine.hashes, mine.texts))
+    hashes, texts = mine.hashes[order], mine.texts[order]
+    new = np.r_[True, (hashes[1:] != hashes[:-1]) | (texts[1:] != texts[:-1])][: len(texts)]
+    return Fingerprints(hashes[new], texts[new], mine.positions[order][new])
+
+
 def _at(texts: Int64, values: Int64, wanted: Int64) -> Int64:
     """Look up the values of some texts (ascending), 0 for others."""
     if not len(texts):
         return np.zeros(len(wanted), np.int64)
     place = np.minimum(np.searchsorted(texts, wanted), len(texts) - 1)
     return np.where(texts[place] == wanted, values[place], 0)
-
-
-def _taken(found: Fingerprints, rows: NDArray[np.bool_]) -> Fingerprints:
-    return Fingerprints(found.hashes[rows], found.texts[rows], found.positions[rows])
 
 
 def _part(found: Fingerprints, start: int, stop: int) -> Fingerprints:

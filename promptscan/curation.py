@@ -28,6 +28,7 @@ from promptscan.normalise import clean
 from promptscan.store.generation import configure
 
 TEXTS, TIMES = ("bank", "kind", "n_texts", "note"), ("added_at", "changed_at")  # columns of `bank_table`
+OF_VERDICTS = frozenset({"verdicts-benign", "verdicts-confirmed"})  # filled by promptscan.verdicts only
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -98,6 +99,11 @@ def check_name(name: str) -> None:
         raise UsageError(f"{name!r} can't name a bank; wanted up to 64 letters, digits, dots, dashes and underscores")
 
 
+def _refuse_verdicts(name: str) -> None:
+    if name in OF_VERDICTS:
+        raise UsageError(f"bank {name} follows people's verdicts; change it with `promptscan verdict`")
+
+
 def add_texts(
     root: Path, name: str, texts: Iterable[pa.Array], *, kind: Kind | None = None, note: str | None = None
 ) -> Added:
@@ -115,31 +121,57 @@ def add_texts(
         StoreError: what people wrote is damaged, of a newer version, or can't be changed.
     """
     check_name(name)
-    new = total = empty = 0
     with state.changing(root) as con:
-        known = con.execute("SELECT kind, note FROM banks WHERE bank = ?", (name,)).fetchone()
-        if known is not None and kind not in {None, known["kind"]}:
-            raise UsageError(f"bank {name} holds {known['kind']} examples; choose another name for {kind} ones")
-        if known is None:
-            values = (name, kind or Kind.BENIGN, state.now(), state.now())
-            con.execute("INSERT INTO banks VALUES (?, ?, '', ?, ?, 0, '')", values)
-        for batch in texts:
-            cleaned, _ = clean(batch)
-            usable = cleaned.filter(pc.not_equal(cleaned, "")).to_pylist()
-            rows = [(name, hashlib.sha256(text.encode()).digest()[:16], text) for text in usable]
-            inserted = con.executemany("INSERT OR IGNORE INTO bank_texts VALUES (?, ?, ?)", rows).rowcount
-            new, total, empty = new + max(inserted, 0), total + len(rows), empty + len(batch) - len(rows)
-        renoted = note is not None and note != (known["note"] if known else "")
-        if known is not None and not new and not renoted:
-            return Added(0, total, empty)
-        n, digest = _contents(con, name)
-        con.execute(
-            "UPDATE banks SET n_texts = ?, digest = ?, changed_at = ?, note = coalesce(?, note) WHERE bank = ?",
-            (n, digest, state.now(), note, name),
-        )
-        kept = con.execute("SELECT kind, note FROM banks WHERE bank = ?", (name,)).fetchone()
-        state.record(con, "bank add", name, new, {**dict(kept), "known": total - new, "empty": empty})
+        return insert_texts(con, name, texts, kind=kind, note=note)
+
+
+def insert_texts(
+    con: sqlite3.Connection,
+    name: str,
+    texts: Iterable[pa.Array],
+    *,
+    kind: Kind | None = None,
+    note: str | None = None,
+) -> Added:
+    """Add texts to a bank inside a change of the state; see `add_texts`."""
+    new = total = empty = 0
+    known = con.execute("SELECT kind, note FROM banks WHERE bank = ?", (name,)).fetchone()
+    if known is not None and kind not in {None, known["kind"]}:
+        raise UsageError(f"bank {name} holds {known['kind']} examples; choose another name for {kind} ones")
+    if known is None:
+        values = (name, kind or Kind.BENIGN, state.now(), state.now())
+        con.execute("INSERT INTO banks VALUES (?, ?, '', ?, ?, 0, '')", values)
+    for batch in texts:
+        cleaned, _ = clean(batch)
+        usable = cleaned.filter(pc.not_equal(cleaned, "")).to_pylist()
+        rows = [(name, text_digest(text), text) for text in usable]
+        inserted = con.executemany("INSERT OR IGNORE INTO bank_texts VALUES (?, ?, ?)", rows).rowcount
+        new, total, empty = new + max(inserted, 0), total + len(rows), empty + len(batch) - len(rows)
+    renoted = note is not None and note != (known["note"] if known else "")
+    if known is not None and not new and not renoted:
+        return Added(0, total, empty)
+    _recount(con, name, note)
+    kept = con.execute("SELECT kind, note FROM banks WHERE bank = ?", (name,)).fetchone()
+    state.record(con, "bank add", name, new, {**dict(kept), "known": total - new, "empty": empty})
     return Added(new, total - new, empty)
+
+
+def delete_texts(con: sqlite3.Connection, name: str, digests: Iterable[bytes]) -> int:
+    """Take texts out of a bank, and the bank with its last one, inside a change of the state; returns how many it had."""
+    deleted = con.executemany(
+        "DELETE FROM bank_texts WHERE bank = ? AND digest = ?", [(name, digest) for digest in digests]
+    ).rowcount
+    if deleted <= 0:
+        return 0
+    if _recount(con, name, None) == 0:
+        con.execute("DELETE FROM banks WHERE bank = ?", (name,))
+    state.record(con, "bank take", name, deleted)
+    return deleted
+
+
+def text_digest(text: str) -> bytes:
+    """Return what a bank knows a clean text by, 16 bytes."""
+    return hashlib.sha256(text.encode()).digest()[:16]
 
 
 def add_files(
@@ -160,6 +192,7 @@ def add_files(
         PromptscanError: see `promptscan.errors`; the bank is as it was before.
     """
     check_name(name)
+    _refuse_verdicts(name)
     with TemporaryDirectory(prefix="promptscan-") as folder, closing(duckdb.connect(":memory:")) as con:
         work = Path(folder)
         configure(con, work, memory_limit=settings.memory_limit, threads=settings.threads or None)
@@ -184,12 +217,23 @@ def remove_bank(root: Path, name: str) -> int:
         UsageError: there is no such bank.
         StoreError: what people wrote is damaged, of a newer version, or can't be changed.
     """
+    _refuse_verdicts(name)
     if not any(bank.bank == name for bank in banks(root)):  # asked first, so that no file is made to say no
         raise UsageError(f"there is no bank {name!r}; `promptscan bank list` shows them")
     with state.changing(root) as con:
         n, _ = _contents(con, name)
         con.execute("DELETE FROM banks WHERE bank = ?", (name,))
         state.record(con, "bank remove", name, n)
+    return n
+
+
+def _recount(con: sqlite3.Connection, name: str, note: str | None) -> int:
+    """Note a bank's size and digest after a change, and its note if it is given; returns the size."""
+    n, digest = _contents(con, name)
+    con.execute(
+        "UPDATE banks SET n_texts = ?, digest = ?, changed_at = ?, note = coalesce(?, note) WHERE bank = ?",
+        (n, digest, state.now(), note, name),
+    )
     return n
 
 

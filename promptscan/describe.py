@@ -96,12 +96,15 @@ class Describer:
         leads = [lead for _, _, lead in found]
         first = scope.first(leads)
         shown = {row: values[0] for row, values in self._texts.take(leads, ("text",)).items()}
+        families = [self._family_of(best[0]) for best, _, _ in found]
+        campaigns = self._campaigns_of(families, [first[lead][1] for lead in leads])
         explained = self._explained([best for best, _, _ in found], [shown[lead] for lead in leads], asked)
         hits: list[Hit] = []
-        for ((clean_id, score), texts, lead), (kind, why) in zip(found, explained, strict=True):
+        for ((clean_id, score), texts, lead), (kind, why), family, campaign in zip(
+            found, explained, families, campaigns, strict=True
+        ):
             n_prompts, n_accounts = scope.counts.total(texts)
             prompt_id, account_id, ts = first[lead]
-            family = self._family_of(clean_id)
             hits.append(
                 Hit(
                     rank=len(hits) + 1,
@@ -117,7 +120,7 @@ class Describer:
                     n_collapsed=len(texts) - 1,
                     template_id=self._template_of(clean_id),
                     family_id=family,
-                    campaign_id=self._campaigns.get(family) if family else None,
+                    campaign_id=campaign,
                     why=why,
                 )
             )
@@ -215,12 +218,24 @@ class Describer:
         return names[place] if place < len(cleans) and cleans[place] == clean_id else None
 
     @cached_property
-    def _campaigns(self) -> dict[str, str]:
-        """The campaign of each family that is part of one."""
+    def _campaigns(self) -> dict[str, list[str]]:
+        """The campaigns of each family that is part of any, the one with most of its prompts first."""
         if not self.files.manifest.of_kind("campaigns"):
             return {}
-        query = "SELECT family_id, min(campaign_id) FROM base_campaign_families GROUP BY family_id"
-        return dict(self.connect().execute(query).fetchall())
+        return dict(self.connect().execute(script("hit_campaigns")).fetchall())
+
+    def _campaigns_of(self, families: Sequence[str | None], accounts: Sequence[str]) -> list[str | None]:
+        """Return the campaign of each family; of several the one that the account is surest part of."""
+        several = [self._campaigns.get(family, []) if family else [] for family in families]
+        asked = sorted({account for names, account in zip(several, accounts, strict=True) if len(names) > 1})
+        members = {}
+        if asked:
+            rows = self.connect().execute(script("hit_members"), [asked]).fetchall()
+            members = {(account, campaign): place for place, (account, campaign) in enumerate(rows)}
+        return [
+            min(names, key=lambda name: (members.get((account, name), len(members)), names.index(name)), default=None)
+            for names, account in zip(several, accounts, strict=True)
+        ]
 
     def _by_id(self, name: str, ids: Sequence[int]) -> dict[int, tuple[Any, ...]]:
         """Run a named lookup; its first column is the id."""

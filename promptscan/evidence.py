@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from promptscan.signals.tails import Tail, deflated, log_e, mean_of, null_of, score_of, several_of
+from promptscan.signals.tails import Tail, deflated, log_e, mean_of, null_of, several_of
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -23,6 +23,9 @@ LN10 = float(np.log(10))
 
 GROUPS_WANTED = 2
 """Groups that must speak: one alone has an innocent explanation (a prompt that goes round, a class before its deadline)."""
+
+LONE = 1e-3
+"""Weight of kinds that may speak alone: nothing innocent gives strangers one payment, but then one never knows."""
 
 
 class Group(StrEnum):
@@ -48,6 +51,7 @@ class Finding:
         sufficient: whether there is enough data to say anything.
         says: writes the sentence from (value, expected, n).
         against: whether it speaks against a campaign.
+        lone: whether it may speak without another group: nothing innocent gives strangers this in common.
         shown: whether it is worth a row; None: wherever there is enough data, and where it is insufficient.
     """
 
@@ -61,6 +65,7 @@ class Finding:
     says: Callable[[float, float, int], str]
     against: bool = False
     shown: Bool | None = None
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def weigh(
             continue
         if nulls is None:
             told = finding.sufficient & reference
-            known_nulls[finding.kind] = null_of(score_of(finding.tail.plain[told & (finding.tail.plain < 0)]))
+            known_nulls[finding.kind] = null_of(finding.tail.plain[told])
         strength[row] = np.where(
             finding.sufficient, log_e(deflated(finding.tail.log_p, known_nulls[finding.kind])), 0.0
         )
@@ -116,7 +121,11 @@ def weigh(
         merged.append(mean_of(strength[rows], told) if rows else np.zeros(n_families))
         known.append(told.any(axis=0) if rows else np.zeros(n_families, dtype=bool))
         groups[group.value] = merged[-1] / LN10
-    actors = several_of(np.array(merged), np.array(known), GROUPS_WANTED)
+    several = several_of(np.array(merged), np.array(known), GROUPS_WANTED)
+    rows = [row for row, one in enumerate(findings) if one.lone and one.kind not in without]
+    told = np.array([findings[row].sufficient for row in rows]).reshape(len(rows), n_families)
+    alone = mean_of(strength[rows], told) if rows else np.zeros(n_families)
+    actors = np.logaddexp(several + np.log1p(-LONE), alone + np.log(LONE))
     return Weighed(strength / LN10, actors / LN10, groups, known_nulls)
 
 

@@ -114,7 +114,8 @@ class Hit:
         prompt_id, text_id, text, account_id, ts: the first prompt with this text.
         n_prompts, n_accounts: how often, and by how many accounts, this text or a near-identical one was sent.
         n_collapsed: near-identical texts folded into this hit.
-        template_id, family_id, campaign_id: what the text belongs to, if anything.
+        template_id, family_id, campaign_id: what the text belongs to, if anything; of several campaigns of its family the one
+            that `account_id` is surest part of.
         why: the words, slots or passage that show the relation.
     """
 

@@ -1,4 +1,4 @@
-"""state: what people write about a store (banks, audit log), in `state.sqlite` beside the generations.
+"""state: what people write about a store (banks, verdicts, shared indicators, audit log), in `state.sqlite` beside the generations.
 
 Generations are made anew by each build; this file is only changed by people's commands, a transaction each. It is made by
 the first of them: a store without one has no banks. SQLite in WAL mode lets readers go on while one process writes.
@@ -18,7 +18,7 @@ from promptscan.errors import StoreError
 from promptscan.sql import script, statements
 
 FILE = "state.sqlite"
-VERSION = 1  # of the schema, kept as the file's user_version; sql/state_<n>.sql leads from n - 1 to n
+VERSION = 2  # of the schema, kept as the file's user_version; sql/state_<n>.sql leads from n - 1 to n
 BUSY = 10.0  # seconds that a writer waits for another
 
 
@@ -83,7 +83,7 @@ def record(
         n: how many things it changed.
         details: anything else, as JSON can hold it.
     """
-    row = (now(), _actor(), action, subject, n, json.dumps(details or {}, sort_keys=True))
+    row = (now(), actor(), action, subject, n, json.dumps(details or {}, sort_keys=True))
     con.execute("INSERT INTO audit (ts, actor, action, subject, n, details) VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
@@ -92,7 +92,12 @@ def now() -> str:
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
-def _actor() -> str:
+def holds(con: sqlite3.Connection, table: str) -> bool:
+    """Say whether a file has a table; one that no later promptscan has changed yet is of an earlier schema."""
+    return con.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone() is not None
+
+
+def actor() -> str:
     """Return the name of the user the process runs as; a container may have none."""
     try:
         return getpass.getuser()

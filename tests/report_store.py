@@ -27,14 +27,63 @@ CREATE TABLE family_accounts (family_id VARCHAR, account_id VARCHAR, n_prompts B
     last_ts TIMESTAMP);
 CREATE TABLE family_days (family_id VARCHAR, day DATE, n_prompts BIGINT, n_accounts BIGINT);
 CREATE TABLE campaigns (campaign_id VARCHAR, score DOUBLE, n_accounts BIGINT, n_families BIGINT, n_prompts BIGINT,
-    first_ts TIMESTAMP, last_ts TIMESTAMP, evidence JSON, counter_evidence JSON);
-CREATE TABLE campaign_accounts (campaign_id VARCHAR, account_id VARCHAR, score DOUBLE, reasons VARCHAR[]);
+    first_ts TIMESTAMP, last_ts TIMESTAMP, evidence JSON, counter_evidence JSON, label VARCHAR, capability VARCHAR, severity VARCHAR);
+CREATE TABLE campaign_accounts (campaign_id VARCHAR, account_id VARCHAR, score DOUBLE, reasons VARCHAR[], n_prompts BIGINT,
+    share DOUBLE, first_ts TIMESTAMP, last_ts TIMESTAMP);
+CREATE TABLE campaign_families (campaign_id VARCHAR, family_id VARCHAR, n_prompts BIGINT, n_accounts BIGINT, score DOUBLE,
+    reason VARCHAR);
+CREATE TABLE campaign_entities (campaign_id VARCHAR, kind VARCHAR, value VARCHAR, n_accounts BIGINT, n_others BIGINT, weight DOUBLE);
+CREATE TABLE campaign_days (campaign_id VARCHAR, day DATE, n_prompts BIGINT, n_accounts BIGINT);
 CREATE TABLE alerts (alert_id VARCHAR, fired_at TIMESTAMP, campaign_id VARCHAR, family_id VARCHAR, kind VARCHAR,
-    score DOUBLE, message VARCHAR);
+    score DOUBLE, message VARCHAR, severity VARCHAR, n_accounts BIGINT, n_prompts BIGINT);
 CREATE TABLE runs (run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, command VARCHAR, config JSON,
     versions JSON, n_prompts BIGINT, measured JSON);
 CREATE TABLE quarantine (source VARCHAR, "position" VARCHAR, reason VARCHAR, sample VARCHAR);
 """
+EVIDENCE = [
+    {
+        "kind": "partition",
+        "family_id": "F-0001",
+        "value": 0.02,
+        "expected": 0.31,
+        "n": 112,
+        "log10_e": 7.9,
+        "sufficient": True,
+        "sentence": "Its 112 slot values are divided among the accounts.",
+    },
+    {
+        "kind": "shared_asn",
+        "family_id": None,
+        "value": 12,
+        "expected": 0.4,
+        "n": 41,
+        "log10_e": 2.2,
+        "sufficient": True,
+        "sentence": "12 of its 41 accounts come from one network.",
+    },
+    {
+        "kind": "creation",
+        "family_id": None,
+        "value": None,
+        "expected": None,
+        "n": 2,
+        "log10_e": None,
+        "sufficient": False,
+        "sentence": "Only 2 of its accounts have a time of creation.",
+    },
+]
+COUNTER_EVIDENCE = [
+    {
+        "kind": "diverse",
+        "family_id": None,
+        "value": 0.11,
+        "expected": None,
+        "n": 41,
+        "log10_e": None,
+        "sufficient": True,
+        "sentence": "A tenth of what its accounts send is about other things.",
+    }
+]
 START = datetime(2026, 1, 5)  # noqa: DTZ001 - the store's times have no zone
 N_DAYS = 14
 # label, capability, exemplar, template, accounts, prompts per account and day, first day
@@ -140,24 +189,18 @@ def filled() -> duckdb.DuckDBPyConnection:
             ('F-0002', 'public prompts', 'benign', 5, 1, 1);
         INSERT INTO quarantine VALUES ('logs/b.jsonl', '88', 'no text', '{"prompt": null}'), ('logs/a.jsonl', '7', 'no text', '{}'),
             ('logs/a.jsonl', '12', 'not UTF-8', '\\xff\\xfe');
-        INSERT INTO campaign_accounts SELECT 'C-0001', 'acct_1' || lpad(i::VARCHAR, 3, '0'), .9 - i / 50,
-            ['shares F-0001 evenly', 'created in the same hour'] FROM range(12) AS r(i);
-        INSERT INTO alerts VALUES ('A-1', '2026-01-09 04:00', 'C-0001', NULL, 'new campaign', .93,
-            '41 accounts share F-0001 evenly, slot values partitioned');
+        INSERT INTO campaign_accounts SELECT 'C-1', 'acct_1' || lpad(i::VARCHAR, 3, '0'), .9 - i / 50,
+            ['shares F-0001 evenly', 'created in the same hour'], 20 + i, .5, '2026-01-07', '2026-01-18' FROM range(12) AS r(i);
+        INSERT INTO campaign_families VALUES ('C-1', 'F-0001', 1200, 41, 6.4, 'passed both axes by itself');
+        INSERT INTO campaign_entities VALUES ('C-1', 'asn', 'AS64500', 12, 3, 1.3), ('C-1', 'payment_id', 'pay_1', 7, 0, 2.1);
+        INSERT INTO campaign_days SELECT 'C-1', day, n_prompts, n_accounts FROM family_days WHERE family_id = 'F-0001';
+        INSERT INTO alerts VALUES ('A-1', '2026-01-09 04:00', 'C-1', 'F-0001', 'campaign', .93,
+            '41 accounts share F-0001 evenly, slot values partitioned', 'high', 12, 80);
     """)
     con.execute(
-        "INSERT INTO campaigns VALUES ('C-0001', .93, 41, 1, 1200, '2026-01-07', '2026-01-18 23:00', ?, ?)",
-        [
-            json.dumps(
-                {
-                    "evenness": 0.94,
-                    "slot_values_partitioned_p": 0.0001,
-                    "created_within_hours": 6,
-                    "shared_asn": ["AS64500", "AS64501"],
-                }
-            ),
-            json.dumps({"benign_bank_hits": 0, "one_organisation": False, "other_traffic_share": 0.11}),
-        ],
+        "INSERT INTO campaigns VALUES ('C-1', .93, 41, 1, 1200, '2026-01-07', '2026-01-18 23:00', ?, ?, "
+        "'Exploit walk-through', 'cybersecurity', 'high')",
+        [json.dumps(EVIDENCE), json.dumps(COUNTER_EVIDENCE)],
     )
     con.execute(
         "INSERT INTO runs VALUES ('r2', '2026-01-19 02:00', '2026-01-19 02:04', 'build', ?, ?, 9000, ?)",

@@ -100,6 +100,16 @@ def test_five_templates_over_a_hundred_accounts_are_one_campaign():
     assert members(found) == set(operation)
 
 
+def test_templates_that_share_few_of_their_accounts_are_one_campaign():
+    world = World()
+    world.crowd(8000, popular=0)
+    operation = world.operation("op", accounts=1500, templates=40, prompts=6)
+    found = world.find()
+    assert len(found) == 1
+    assert len(found.family_ids) == 40
+    assert members(found) == set(operation)
+
+
 def test_operations_in_large_numbers_stay_apart():
     world = World()
     world.crowd(2000)
@@ -276,22 +286,30 @@ def test_a_family_that_passed_is_a_campaign_even_if_no_account_is_surely_a_membe
     assert found.account_score.max() < 0.5
 
 
-def test_one_account():
+def test_one_account_is_no_campaign():
     world = World()
     world.sent["F-1", "only"] = 5
     world.passed = {"F-1": 3.0}
-    found = world.find()
-    assert len(found) == 1
-    assert members(found) == {"only"}
+    assert len(world.find()) == 0
 
 
 def test_a_family_of_one_prompt():
     world = World()
-    world.crowd(100)
-    world.sent["F-1", "only"] = 1
-    world.passed = {"F-1": 3.0}
+    world.crowd(300)
+    operation = world.operation("op", accounts=20, templates=2, prompts=6)
+    world.sent["F-1", "only"] = world.sent["F-2", operation[0]] = 1
+    world.passed |= {"F-1": 3.0, "F-2": 3.0}
     found = world.find()
-    assert reasons_of(found, "only") == ("its only prompt is in F-1",)
+    assert len(found) == 1
+    assert members(found) == set(operation)
+
+
+def test_four_accounts_with_one_prompt_each():
+    world = World()
+    for number in range(4):
+        world.sent["F-1", f"account-{number}"] = 1
+    world.passed = {"F-1": 3.0}
+    assert reasons_of(world.find(), "account-2") == ("its only prompt is in F-1",)
 
 
 def test_every_prompt_from_another_account():
@@ -351,7 +369,7 @@ def test_a_relay_in_every_family_is_left_out_of_counting(monkeypatch: pytest.Mon
         world.operation(name, accounts=30, templates=2, prompts=6, seed=at)
     for number in range(40):
         world.passed[f"own/{number}"] = 2.0
-        for relay in range(3):
+        for relay in range(4):
             world.sent[f"own/{number}", f"relay-{relay}"] = 2
     found = world.find()
     assert len(found) == 42

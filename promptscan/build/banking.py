@@ -1,5 +1,7 @@
 """The banks stage: people's examples become part of the generation, and texts that they know are marked.
 
+Indicators that others shared are banks of bad examples of which nothing but fingerprints is known.
+
 New texts are compared with all banks, all texts with new banks. Hits name the bank by its digest, so those of banks that were
 changed or removed stay in their segments and are seen no more.
 """
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from promptscan.banks import BankIndex, key_digests, load_banks, match, recipe
 from promptscan.curation import Bank, bank_texts, banks
 from promptscan.fingerprint import Fingerprints
+from promptscan.indicator_sets import SHARED, indicator_banks, indicator_index
 from promptscan.matchkey import match_keys
 from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
 from promptscan.store import Segment, Writer
@@ -37,7 +40,7 @@ class BanksReport:
 
 def keep_banks(writer: Writer, *, progress: Progress) -> BanksReport | None:
     """Bring the draft's banks and hits up to date; None when nothing was to do."""
-    current = banks(writer.root)
+    current = [*banks(writer.root), *indicator_banks(writer.root)]
     before = writer.manifest.of_kind("banks")
     with writer.connect() as con:
         segments = [_segment(writer, con, bank) for bank in current]
@@ -58,8 +61,13 @@ def _segment(writer: Writer, con: duckdb.DuckDBPyConnection, bank: Bank) -> Segm
     known = known or writer.find("banks", key)
     if known:
         return known
-    index = BankIndex.of_texts(bank_texts(writer.root, bank.bank), bank.kind)
-    meta = {"bank": bank.bank, "kind": bank.kind.value, "n": bank.n_texts, "digest": key}
+    shared = bank.bank.startswith(SHARED)
+    index = (
+        indicator_index(writer.root, bank.bank)
+        if shared
+        else BankIndex.of_texts(bank_texts(writer.root, bank.bank), bank.kind)
+    )
+    meta = {"bank": bank.bank, "kind": bank.kind.value, "n": bank.n_texts, "digest": key, "bits": index.bits}
     with writer.segment("banks", key=key, meta=meta) as directory:
         index.save(directory)
         row = {"bank_digest": [key], "bank": [bank.bank], "kind": [bank.kind.value], "n_texts": [bank.n_texts]}
@@ -128,7 +136,7 @@ def _fingerprints(writer: Writer, segment: Segment, bank: BankIndex, first: int)
         np.load(writer.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
         for name in ("hashes", "indptr", "texts", "sizes")
     )
-    shared = np.flatnonzero(np.isin(hashes, bank.hashes, assume_unique=True))
+    shared = np.flatnonzero(bank.has(hashes))
     sizes = indptr[shared + 1] - indptr[shared]
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     owners = np.asarray(texts[np.repeat(indptr[shared], sizes) + within], dtype=np.int64)

@@ -61,7 +61,7 @@ def find_all_campaigns(
     eligible = weighing.facts.eligible
     wanted = eligible | axes.passed
     strength = np.maximum(axes.actors, axes.actors_together)
-    traffic = traffic_of(con, weighing.facts, wanted)
+    traffic = traffic_of(con, weighing.accounts, wanted)
     campaigns = find_campaigns(traffic, axes.passed[wanted], strength[wanted], eligible[wanted])
     former = arrow(con, "SELECT campaign_id, account_id FROM base_campaign_accounts ORDER BY ALL")
     members = _members(former)

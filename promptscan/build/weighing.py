@@ -16,7 +16,7 @@ from promptscan.axes import Axes, Before, judge
 from promptscan.config import Settings
 from promptscan.evidence import Finding, Weighed, evidence_table, weigh
 from promptscan.findings import Facts, find
-from promptscan.findings.against import effective_actors
+from promptscan.findings.actors import by_actor
 from promptscan.findings.facts import read_facts
 from promptscan.findings.merge import merged
 from promptscan.findings.together import linked, shared_families
@@ -47,13 +47,15 @@ class Weighing:
     """All that the later stages need of the evidence.
 
     Attributes:
-        facts: of the families.
+        accounts: facts of the families by account.
+        facts: the same with organisations as one account.
         axes: of the families.
         nulls: scale of each kind's null in this store.
         newest: newest time of the log; None where no prompt has one.
         key: digest of all that went in.
     """
 
+    accounts: Facts
     facts: Facts
     axes: Axes
     nulls: dict[str, float]
@@ -83,14 +85,16 @@ def weigh_evidence(
     """
     releases = seen_releases(con) | read_releases(settings.models)
     newest = one(con, "SELECT max(ts) FROM base_prompts")[0]
-    facts = read_facts(con, releases)
+    accounts = read_facts(con, releases)
+    facts = by_actor(accounts)
     before, budget = _before(con), settings.alert_budget * _days(writer, con, newest)
     findings = find(facts)
     without = settings.left_out
     weighed = weigh(findings, facts.eligible, without)
     group, together, together_actors, n_together = _groups(facts, findings, weighed, without)
+    sums = np.bincount(group, facts.n_prompts, int(group.max(initial=0)) + 1).astype(np.int64)
     axes = judge(
-        facts.families, facts.transfer, facts.eligible, facts.n_prompts, weighed.actors, effective_actors(facts),
+        facts.families, facts.transfer, facts.eligible, sums[group], weighed.actors, facts.effective,
         together, together_actors, n_together, before, budget=budget,
         barred=np.array([name in barred for name in facts.families], dtype=bool),
     )  # fmt: skip
@@ -109,18 +113,13 @@ def weigh_evidence(
     if newest is not None:
         writer.remember(alert_clock=newest.isoformat())
     report = EvidenceReport(facts.n, int(facts.eligible.sum()), int(axes.passed.sum()), len(np.unique(group)))
-    return Weighing(facts, axes, weighed.nulls, newest, unique), report
+    return Weighing(accounts, facts, axes, weighed.nulls, newest, unique), report
 
 
 def before_digest(before: Before) -> str:
     """Digest what was kept of families: looks and shares of the budget depend on the past."""
-    parts = [
-        before.families,
-        before.alpha.tolist(),
-        before.looks.tolist(),
-        before.n_prompts.tolist(),
-        before.passed.tolist(),
-    ]
+    columns = ("alpha", "peak", "looks", "n_prompts", "passed")
+    parts = [before.families, *(getattr(before, name).tolist() for name in columns)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -154,16 +153,17 @@ def _groups(
     with np.errstate(divide="ignore"):
         inside = np.log(np.bincount(group, np.exp(np.minimum(strength, 600)), len(size))) - np.log(max(facts.n, 1))
     told = weigh(found, whole.eligible, without, weighed.nulls, inside={"companions": inside})
-    return group, told.actors[group], effective_actors(whole)[group], size[group]
+    return group, told.actors[group], whole.effective[group], size[group]
 
 
 def _before(con: duckdb.DuckDBPyConnection) -> Before:
     rows: Any = con.execute(
-        "SELECT family_id, alpha, looks, n_prompts, passed FROM base_family_axes ORDER BY family_id[3:]::BIGINT"
+        "SELECT family_id, alpha, peak, looks, n_prompts, passed FROM base_family_axes ORDER BY family_id[3:]::BIGINT"
     ).fetchnumpy()
     return Before(
         [str(name) for name in rows["family_id"]],
         np.asarray(rows["alpha"], dtype=np.float64),
+        np.asarray(rows["peak"], dtype=np.float64),
         np.asarray(rows["looks"], dtype=np.int64),
         np.asarray(rows["n_prompts"], dtype=np.int64),
         np.asarray(rows["passed"], dtype=bool),

@@ -1,14 +1,17 @@
-"""Cut what hangs together by little: communities of families, their accounts and what these have in common."""
+"""Cut what hangs together by little: communities of families, from their accounts and what these have in common."""
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 
-from promptscan.campaigns.links import by_first, tying_entities
-from promptscan.campaigns.traffic import Bools, Floats, Ints, Traffic
+from promptscan.campaigns.links import by_first, tying_entities, within_budget
+from promptscan.campaigns.traffic import Floats, Ints, Traffic
 
 RESOLUTION = (
-    0.1  # two parts are apart when the weight between them is under a tenth of what their totals would give by chance
+    0.25  # parts are apart when less than a quarter of the weight is between them that their totals give by chance
 )
 ITERATIONS = 10
 
@@ -16,10 +19,11 @@ ITERATIONS = 10
 def communities(traffic: Traffic, group: Ints, *, seed: int = 0) -> Ints:
     """Split each set of families where it hangs together by little only.
 
-    Leiden on the weighted bipartite graph of families with accounts and of accounts with entities, one graph per set, so that what
-    happens elsewhere in the store cannot change it. An account's edge weighs log(1 + prompts), times the rarity of its
-    presence, log(1 + families of the set / its own), times the share of its traffic that is in the set: a relay holds
-    nothing together. An entity's edge weighs the logarithm of all accounts over those that have it.
+    Leiden on the weighted bipartite graph of families and accounts, and of accounts and entities, seen from the families: two
+    families are as near as a walk from one over an account, or over accounts with an entity in common, leads to the other. One
+    graph per set, so that what happens elsewhere in the store cannot change it, and as many nodes as families, however
+    many accounts they have. An account's edge weighs log(1 + prompts), times the rarity of its presence, log(1 + families of
+    the set / its own), times the share of its traffic that is in the set: a relay holds nothing together.
 
     Args:
         traffic: in order.
@@ -28,53 +32,54 @@ def communities(traffic: Traffic, group: Ints, *, seed: int = 0) -> Ints:
 
     Returns:
         int64 (families,), in the order of their first family.
-        Source: Traag, Waltman, van Eck, "From Louvain to Leiden", 2019; the resolution of Reichardt and Bornholdt, 2006.
+        Source: Traag, Waltman, van Eck, "From Louvain to Leiden", 2019; the resolution of Reichardt and Bornholdt, 2006;
+        the projection of Newman, "Scientific collaboration networks II", 2001.
     """
     labels = np.full(len(group), -1, dtype=np.int64)
     pair_group = group[traffic.family]
     by_group = np.argsort(pair_group, kind="stable")
-    bounds = np.searchsorted(pair_group[by_group], np.arange(int(group.max(initial=-1)) + 2))
-    tie_entity, tie_account = tying_entities(traffic, _sending(traffic, group >= 0))
+    bounds = np.searchsorted(pair_group[by_group], np.arange(int(group.max(initial=-1)) + 2)).tolist()
+    sending = np.zeros(len(traffic.accounts), dtype=bool)
+    sending[traffic.account[pair_group >= 0]] = True
+    ties = tying_entities(traffic, sending)
     offset = 0
-    for number, (start, stop) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
+    for number, (start, stop) in enumerate(itertools.pairwise(bounds)):
         families = np.flatnonzero(group == number)
         if len(families) == 1:
             labels[families] = offset
         else:
-            pairs = by_group[start:stop]
-            labels[families] = offset + _split(traffic, families, pairs, tie_entity, tie_account, seed)
+            labels[families] = offset + _leiden(nearness(traffic, families, by_group[start:stop], ties), seed)
         offset += len(families)
     return by_first(labels)
 
 
-def _sending(traffic: Traffic, families: Bools) -> Bools:
-    """Tell which accounts take part in any of the families: bool (accounts,)."""
-    sending = np.zeros(len(traffic.accounts), dtype=bool)
-    sending[traffic.account[families[traffic.family]]] = True
-    return sending
+def nearness(traffic: Traffic, families: Ints, pairs: Ints, ties: tuple[Ints, Ints]) -> Any:
+    """Return how near a set's families are to each other: sparse, symmetric float64 (families, families).
 
+    Args:
+        traffic: in order.
+        families: int64, numbers of the set's families, ascending.
+        pairs: int64, the set's family × account pairs.
+        ties: entities and accounts, as of `tying_entities`.
+    """
+    from scipy.sparse import csr_matrix
 
-def _split(traffic: Traffic, families: Ints, pairs: Ints, tie_entity: Ints, tie_account: Ints, seed: int) -> Ints:
-    """Return the community of each of a set's families."""
     accounts, account = np.unique(traffic.account[pairs], return_inverse=True)
     family = np.searchsorted(families, traffic.family[pairs])
     weight = _account_weights(traffic, pairs, account, len(families))
-    here = np.isin(tie_account, accounts)
-    entities, entity = np.unique(tie_entity[here], return_inverse=True)
-    holder = np.searchsorted(accounts, tie_account[here])
+    shape = (len(accounts), len(families))
+    edges = _affordable(csr_matrix((weight, (account, family)), shape=shape))
+    near = edges.T @ _rows_scaled(edges)
+    entity, holder = ties
+    here = np.isin(holder, accounts)
+    if not here.any():
+        return near
+    entities, column = np.unique(entity[here], return_inverse=True)
     rarity = np.log(traffic.n_accounts / np.maximum(traffic.entity_total[entities], 1))
-    degree = np.bincount(account, minlength=len(accounts)) + np.bincount(holder, minlength=len(accounts))
-    useful = degree > 1  # an account with one edge goes where that leads
-    first, second = useful[account], useful[holder]
-    n_families, n_accounts = len(families), len(accounts)
-    edges = np.concatenate(
-        [
-            np.stack([family[first], n_families + account[first]], axis=1),
-            np.stack([n_families + holder[second], n_families + n_accounts + entity[second]], axis=1),
-        ]
-    )
-    weights = np.concatenate([weight[first], np.maximum(rarity[entity[second]], 0)])
-    return _leiden(edges, weights, n_families + n_accounts + len(entities), seed)[:n_families]
+    cells = (column, np.searchsorted(accounts, holder[here]))
+    holds = csr_matrix((np.maximum(rarity[column], 0), cells), shape=(len(entities), len(accounts)))
+    reach = _affordable(holds @ _rows_scaled(csr_matrix((weight, (account, family)), shape=shape)))
+    return near + reach.T @ _rows_scaled(reach)
 
 
 def _account_weights(traffic: Traffic, pairs: Ints, account: Ints, n_families: int) -> Floats:
@@ -85,12 +90,30 @@ def _account_weights(traffic: Traffic, pairs: Ints, account: Ints, n_families: i
     return np.asarray(np.log1p(prompts) * rarity * inside / np.maximum(total, 1))
 
 
-def _leiden(edges: Ints, weights: Floats, n: int, seed: int) -> Ints:
-    """Return the community of each node: one thread, nodes in order, a fixed seed."""
+def _affordable(edges: Any) -> Any:
+    """Leave out the rows with the most columns, as far as the budget of pairs goes."""
+    return edges[within_budget(np.diff(edges.indptr).astype(np.int64))]
+
+
+def _rows_scaled(edges: Any) -> Any:
+    """Scale rows to a sum of 1: what a node passes on."""
+    scaled = edges.copy()
+    total = np.asarray(edges.sum(axis=1)).ravel()
+    scaled.data = scaled.data / np.repeat(np.where(total > 0, total, 1), np.diff(edges.indptr))
+    return scaled
+
+
+def _leiden(near: Any, seed: int) -> Ints:
+    """Return the community of each family: one thread, nodes in order, a fixed seed."""
     import igraph
     import leidenalg
+    from scipy.sparse import triu
 
-    graph = igraph.Graph(n=n, edges=edges)
+    edges = triu(near).tocsr()
+    edges.sort_indices()
+    edges = edges.tocoo()
+    weights = np.round(edges.data, 9)  # sums of floats in another order differ in the last digits
+    graph = igraph.Graph(n=near.shape[0], edges=np.column_stack([edges.row, edges.col]))
     partition = leidenalg.find_partition(
         graph,
         leidenalg.RBConfigurationVertexPartition,

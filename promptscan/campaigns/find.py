@@ -8,7 +8,7 @@ import numpy as np
 
 from promptscan.campaigns.communities import communities
 from promptscan.campaigns.entities import SharedEntities, shared_entities
-from promptscan.campaigns.links import MIN_SHARED, by_first, cells, components, join, linked
+from promptscan.campaigns.links import MIN_SHARED, by_first, cells, join, tied
 from promptscan.campaigns.membership import Scores, score_members
 from promptscan.campaigns.parties import Parties, take_part
 from promptscan.campaigns.reasons import reasons
@@ -100,12 +100,9 @@ def found(traffic: Traffic, passed: Bools, *, seed: int = 0) -> Ints:
     communities that are left are joined by the same test, which sees more in a community than in one family.
     """
     alone = np.where(passed, np.cumsum(passed) - 1, -1)
-    parties = take_part(traffic, alone)
-    if parties.n_groups < 2:
+    if passed.sum() < 2:
         return alone
-    together = components(*linked(parties, traffic.n_accounts), parties.n_groups)
-    joined = np.where(passed, together[alone], -1)
-    return by_first(join(traffic, communities(traffic, joined, seed=seed)))
+    return by_first(join(traffic, communities(traffic, tied(traffic, alone), seed=seed)))
 
 
 def companions_of(traffic: Traffic, parties: Parties, scores: Scores, eligible: Bools) -> Ints:

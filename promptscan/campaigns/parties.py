@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from promptscan.campaigns.traffic import Floats, Ints, Times, Traffic
+from promptscan.campaigns.traffic import Bools, Floats, Ints, Times, Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,17 @@ class Parties:
         return csr_matrix((weights, (self.group, self.account)), shape=(self.n_groups, n_accounts))
 
 
-def take_part(traffic: Traffic, group: Ints) -> Parties:
+def take_part(traffic: Traffic, group: Ints, accounts: Bools | None = None) -> Parties:
     """Join pairs over the families of each set.
 
     Args:
         traffic: in order (`Traffic.ordered`).
         group: int64 (families,), number of each family's set, -1 for none; sets count from 0 without gaps.
+        accounts: bool (accounts,), those that count; None for all.
     """
     n_groups, n_accounts = int(group.max(initial=-1)) + 1, max(len(traffic.accounts), 1)
-    rows = np.flatnonzero(group[traffic.family] >= 0)
+    counted = group[traffic.family] >= 0
+    rows = np.flatnonzero(counted if accounts is None else counted & accounts[traffic.account])
     keys = group[traffic.family[rows]] * n_accounts + traffic.account[rows]
     order = np.argsort(keys, kind="stable")
     rows, keys = rows[order], keys[order]
@@ -73,3 +75,10 @@ def take_part(traffic: Traffic, group: Ints) -> Parties:
         np.repeat(np.arange(len(starts)), counts),
         n_groups,
     )
+
+
+def focused(traffic: Traffic, group: Ints, share: float) -> Bools:
+    """Tell which accounts have at least that share of all their prompts in any of the sets: bool (accounts,)."""
+    pairs = group[traffic.family] >= 0
+    inside = np.bincount(traffic.account[pairs], weights=traffic.prompts[pairs], minlength=len(traffic.accounts))
+    return np.asarray((inside > 0) & (inside >= share * traffic.account_total))

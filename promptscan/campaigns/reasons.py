@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 
+from promptscan.campaigns.links import cells
 from promptscan.campaigns.membership import WINDOWS, Scores, holdings
 from promptscan.campaigns.parties import Parties
 from promptscan.campaigns.traffic import Ints, Traffic
@@ -95,9 +96,9 @@ def _sharing(traffic: Traffic, parties: Parties, scores: Scores) -> tuple[Ints, 
     if not len(rows):
         return count, others
     belongs = scores.member.astype(np.float64)
-    held = (parties.matrix(belongs, len(traffic.accounts)) @ holdings(traffic)).tocsr()
+    held = parties.matrix(belongs, len(traffic.accounts)) @ holdings(traffic)
     entity = scores.entity[rows]
-    have = np.asarray(held[parties.group[rows], entity]).ravel().astype(np.int64)
+    have = cells(held, parties.group[rows], entity).astype(np.int64)
     count[rows] = have - 1
     others[rows] = np.maximum(traffic.entity_total[entity] - have, 0)
     return count, others

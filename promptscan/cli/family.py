@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from promptscan.cli import painting
+from promptscan.cli.campaigns import SEVERITY, fired
+from promptscan.cli.evidence import draw_evidence
 from promptscan.cli.families import percent, said_of
 from promptscan.cli.nesting import nested
 from promptscan.cli.table import INDENT, Column, Role, draw, has_colour
@@ -95,7 +97,42 @@ def _related(section: Section, console: Console) -> None:
     draw(section.rows.to_reader(), columns, section.title, console)
 
 
+def _campaigns(section: Section, console: Console) -> None:
+    """Draw the campaigns that a family is part of, and why."""
+    columns = [
+        Column("campaign_id", "campaign"),
+        SEVERITY,
+        Column("score"),
+        Column("n_prompts", "prompts"),
+        Column("n_accounts", "accounts"),
+    ]
+    draw(section.rows.to_reader(), columns, section.title, console, _reason)
+
+
+def _reason(row: Mapping[str, Any], console: Console) -> list[Text]:
+    facts = [vis(row["reason"], 200)] if row["reason"] else []
+    facts += [fired(row["alert_id"], row["fired_at"])] if row["alert_id"] else []
+    return [painting.line(painting.plain(" · ".join(facts), "dim"), console.width - INDENT)] if facts else []
+
+
+def _axes(section: Section, console: Console) -> None:
+    """Draw where a family stands on the two axes that both must pass."""
+    [row] = section.rows.to_pylist()
+    transfer, actors, wanted = (
+        "unknown" if row[name] is None else f"{row[name]:.2f}" for name in ("transfer", "actors", "threshold")
+    )
+    said = f"template handed on: {transfer} of 1; accounts act as one: strength {actors}, wanted {wanted}"
+    passed = {True: "passed", False: "not passed"}.get(row["passed"], "not decided")
+    console.print(painting.plain(section.title, "bold") + painting.plain(f"  {passed}"))
+    for line in painting.wrapped(painting.plain(said, "dim"), console.width - INDENT, 2, console):
+        console.print(painting.plain(" " * INDENT) + line)
+
+
 DRAWN: dict[str, Callable[[Section, Console], None]] = {
+    "campaigns": _campaigns,
+    "axes": _axes,
+    "evidence": draw_evidence,
+    "counter_evidence": draw_evidence,
     "probes": _probes,
     "events": _events,
     "days": _days,

@@ -1,8 +1,8 @@
-"""families, templates, duplicates, accounts: lists of a view, or one whole."""
+"""families, templates, duplicates, campaigns, alerts, accounts: lists of a view, or one whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from promptscan.api import Store
+    from promptscan.cli.table import Notes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,6 +32,11 @@ ROWS = 25
 NO_TREE = (
     "this store keeps no clusters above its families (it was built before they were kept); "
     "`promptscan build --recluster` makes them"
+)
+NOT_BUILT = "no build has looked for campaigns in this store yet; `promptscan build` does"
+NO_CAMPAIGN = (
+    "no campaign was found: in no family do both the template and the accounts point to one hand; "
+    "`promptscan families` lists what there is"
 )
 
 
@@ -53,13 +59,6 @@ SHOWN: dict[str, list[Column]] = {
         Column("n_accounts", "by"),
         Column("worst_score", "worst pair"),
         Column("text", "medoid", role=Role.TEXT),
-    ],
-    "accounts": [
-        Column("account_id", "account"),
-        Column("n_prompts", "prompts"),
-        Column("first_ts", "first seen"),
-        Column("last_ts", "last seen"),
-        Column("created_at", "created"),
     ],
 }
 
@@ -104,26 +103,50 @@ def list_command(view: str, one: str, text: str) -> click.Command:
             rows = _listed(store, view, output, **options)
         if output.is_table and view == "templates" and options["sort"] is None:
             rows = nested(rows)
-        emit(
-            rows,
-            output,
-            columns=SHOWN[view],
-            document={view: rows.to_pylist()},
-            notes=_slots if view == "templates" else None,
-        )
+        columns, notes = _drawing(view, rows)
+        emit(rows, output, columns=columns, document={view: rows.to_pylist()}, notes=notes)
         return 0
 
     return command
 
 
+def _drawing(
+    view: str, rows: pa.Table
+) -> tuple[Sequence[Column] | Callable[[Console], Sequence[Column]], Notes | None]:
+    """Choose what a terminal shows of a view's rows, and what stands below each."""
+    from promptscan.cli import accounts, campaigns
+
+    match view:
+        case "accounts":
+            return lambda console: accounts.columns(rows, console), None
+        case "campaigns":
+            return lambda console: campaigns.columns(rows, console), campaigns.notes
+        case "alerts":
+            return campaigns.alert_columns, campaigns.alert_notes
+        case _:
+            return SHOWN[view], _slots if view == "templates" else None
+
+
 def _listed(store: Store, view: str, output: OutputOptions, *, limit: int | None, **options: Any) -> pa.Table:
     """Return the rows to output, with what explains them."""
-    from promptscan.views import explained
+    from promptscan.views import explained, with_days
 
     shown = limit if limit is not None or not output.is_table else ROWS
     rows = store.list_rows(view, limit=shown, **options)
+    if view in {"campaigns", "alerts"} and not len(rows):
+        _say_why_none(store)
     with store.connect() as con:
+        if view == "accounts" and output.is_table:
+            return with_days(con, rows)
         return explained(con, view, rows)
+
+
+def _say_why_none(store: Store) -> None:
+    """Say why a store has no campaign, unless it has some that were not asked for."""
+    if not store.generation.manifest.of_kind("campaigns"):
+        say(NOT_BUILT)
+    elif not len(store.list_rows("campaigns", limit=1)):
+        say(NO_CAMPAIGN)
 
 
 @click.command("families")
@@ -196,4 +219,14 @@ templates_command = _make("templates", "template", "List templates with typed sl
 duplicates_command = _make(
     "duplicates", "duplicate", "List groups of near-duplicates, most accounts first, or show one."
 )
-accounts_command = _make("accounts", "account", "List accounts, most prompts first, or show one.")
+campaigns_command = _make(
+    "campaigns",
+    "campaign",
+    "List campaigns, accounts that act together, highest score first, or show one with its evidence.",
+)
+alerts_command = _make(
+    "alerts", "alert", "List alerts about campaigns, newest first (--since: when they fired), or show one."
+)
+accounts_command = _make(
+    "accounts", "account", "List accounts, most prompts first, with the campaign each is surest part of, or show one."
+)

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from promptscan.cli import painting
-from promptscan.cli.family import DRAWN
+from promptscan.cli import accounts, campaign, family, painting
 from promptscan.cli.table import INDENT, Column, Role, draw, has_colour
 from promptscan.templates import read_template
 from promptscan.vis import vis
@@ -43,6 +42,20 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("n_accounts", "by"),
         Column("score", "like the medoid"),
     ],
+    ("account", "families"): [
+        Column("family_id", "family"),
+        Column("n_prompts", "prompts"),
+        Column("share"),
+        Column("n_accounts", "by"),
+        Column("campaign_id", "campaign"),
+        Column("capability", "probes"),
+        Column("label", "", role=Role.TEXT),
+    ],
+    ("account", "prompts"): [
+        Column("ts", "sent"),
+        Column("family_id", "family"),
+        Column("text", "", role=Role.TEXT),
+    ],
     ("text", "slots"): [Column("slot"), _SLOT, Column("value", role=Role.TEXT)],
     ("text", "related"): [
         Column("text_id", "text"),
@@ -53,20 +66,22 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("text", "", role=Role.TEXT),
     ],
 }
+_DRAWN = {"family": family.DRAWN, "account": accounts.DRAWN, **campaign.DRAWN}
 
 
 def page(console: Console, kind: str, found: Sequence[Section]) -> None:
     """Draw everything about one thing; sections without rows are left out."""
     kind = "text" if kind == "prompt" else kind
     known = {section.name: section for section in found}
-    for number, section in enumerate(one for one in found if len(one.rows)):
+    drawn, always = _DRAWN.get(kind, {}), campaign.ALWAYS if kind in campaign.DRAWN else ()
+    for number, section in enumerate(one for one in found if len(one.rows) or one.name in always):
         if number:
             console.print()
+        if section.name in drawn:
+            drawn[section.name](section, console)
+            continue
         if section.single:
             _facts(console, section, _spans(known) if section is found[0] else [])
-            continue
-        if kind == "family" and section.name in DRAWN:
-            DRAWN[section.name](section, console)
             continue
         notes = {
             ("template", "slots"): _top_values,

@@ -25,7 +25,9 @@ FINDINGS = 10
 @click.option(
     "--format", "formats", default="html,json", show_default=True, metavar="LIST", help="html, json, or both."
 )
-@click.option("--exit-code", is_flag=True, help="Exit with 10 when there are new or grown families.")
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 10 when there is a new alert, or families are new or changed."
+)
 @click.pass_context
 def report_command(ctx: click.Context, since: str | None, out: str | None, formats: str, *, exit_code: bool) -> int:
     """Write the report as one HTML page that opens offline, and as JSON."""
@@ -54,6 +56,6 @@ def _write(settings: Settings, folder: Path, since: str | None, formats: tuple[s
             f"--format {','.join(formats)} is not usable; wanted {' or '.join(ReportFormat)}, comma-separated"
         ) from None
     with Store(settings.store, settings) as store, store.connect() as con:
-        start = None if since in {None, "last"} else moment(con, str(since))
-        document = collect(con, since=start)
-    return write_report(document, folder, chosen), len(document.events)
+        last = since in {None, "last"}
+        document = collect(con, since=None if last else moment(con, str(since)), last_build=last)
+    return write_report(document, folder, chosen), document.facts.n_events + document.facts.n_alerts

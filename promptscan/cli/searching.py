@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -83,7 +83,7 @@ def search_command(
             return 0
         query = sys.stdin.buffer.read().decode("utf-8", "replace") if text == "-" else text
         result = store.search(query, id=prompt_id, family=family, **options)
-    emit(result.to_arrow(), output, columns=COLUMNS, document=result.to_dict(), notes=explained)
+    emit(result.to_arrow(), output, columns=_columns([result]), document=result.to_dict(), notes=explained)
     if not result.hits:
         say("no prompt matches; try without --where or --threshold")
     elif threshold is not None and result.truncated:
@@ -102,7 +102,16 @@ def _emit_all(results: list[SearchResult], output: OutputOptions) -> None:
         for number, result in enumerate(results, 1)
     ]
     document = {"results": [result.to_dict() for result in results]}
-    emit(pa.concat_tables(tables), output, columns=[Column("query"), *COLUMNS], document=document, notes=explained)
+    columns = [Column("query"), *_columns(results)]
+    emit(pa.concat_tables(tables), output, columns=columns, document=document, notes=explained)
+
+
+def _columns(results: Sequence[SearchResult]) -> list[Column]:
+    """Return what a terminal shows of hits: their campaign where one has any."""
+    if all(hit.campaign_id is None for result in results for hit in result.hits):
+        return COLUMNS
+    place = next(number for number, column in enumerate(COLUMNS) if column.name == "text_id")
+    return [*COLUMNS[:place], Column("campaign_id", "campaign"), *COLUMNS[place:]]
 
 
 def explained(row: Mapping[str, Any], console: Console) -> list[Text]:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @output_options
 @click.pass_context
 def show_command(ctx: click.Context, identifier: str, output: OutputOptions) -> int:
-    """Show a prompt, text, template, family or account by its ID, with everything that belongs to it.
+    """Show a campaign, alert, family, account, prompt, text or template by its ID, with everything that belongs to it.
 
-    An ID that could be several things is looked up as family, template, prompt, account, then text number; write
-    account:ID (or prompt:, text:, family:, template:, duplicate:) to choose.
+    An ID that could be several things is looked up as family, campaign, alert, template, prompt, account, then text number;
+    write account:ID (or prompt:, text:, family:, template:, campaign:, alert:, duplicate:) to choose.
     """
     from promptscan.api import Store
 
@@ -35,11 +35,13 @@ def show_command(ctx: click.Context, identifier: str, output: OutputOptions) -> 
 def show(store: Store, identifier: str, output: OutputOptions) -> None:
     """Output everything about one id."""
     from promptscan.cli.pages import page
+    from promptscan.cli.verdicts import verdict_sections
     from promptscan.views import find, sections
 
     with store.connect() as con:
         kind, key = find(con, identifier)
         found = sections(con, kind, key)
+    found[1:1] = verdict_sections(store, kind, key)
     if output.is_table:
         present(lambda console: page(console, kind, found))
         return

@@ -71,3 +71,12 @@ def trend(days: Sequence[Mapping[str, Any]], axis: Axis, width: int, *, bars: st
 def bars_of(console: Console) -> str:
     """Choose characters that a console can show."""
     return ASCII_BARS if console.options.ascii_only else BARS
+
+
+def levels(sizes: Sequence[int], width: int, *, bars: str = BARS) -> str:
+    """Draw sizes that followed one another, the highest bar for the largest; of more than `width` some are left out."""
+    shown = [sizes[number * len(sizes) // width] for number in range(width)] if len(sizes) > width else list(sizes)
+    if shown:
+        shown[-1] = sizes[-1]
+    most, steps = max(shown, default=0) or 1, len(bars) - 1
+    return "".join(bars[min(steps, max(1, round(steps * size / most))) if size > 0 else 0] for size in shown)

@@ -8,7 +8,7 @@ from promptscan.evidence import Finding
 from promptscan.findings.against import bank, diverse, history, organisation, relay, short
 from promptscan.findings.facts import Facts
 from promptscan.findings.made import creation, shared, youth
-from promptscan.findings.sent import accounts, companions, evenness, focus, obfuscation, partitioned, swept
+from promptscan.findings.sent import accounts, companions, evenness, focus, language, obfuscation, partitioned, swept
 from promptscan.findings.when import moved, replaced, round_the_clock, synchrony
 
 __all__ = ["Facts", "find"]
@@ -18,7 +18,7 @@ def find(facts: Facts) -> list[Finding]:
     """Return all kinds of evidence about the families of the facts."""
     kinds: Sequence[Finding] = [
         accounts(facts), evenness(facts),
-        partitioned(facts), swept(facts), companions(facts), focus(facts), obfuscation(facts),
+        partitioned(facts), swept(facts), companions(facts), focus(facts), language(facts), obfuscation(facts),
         synchrony(facts), round_the_clock(facts), moved(facts), replaced(facts),
         creation(facts), youth(facts), *shared(facts),
         bank(facts), organisation(facts), history(facts), diverse(facts), relay(facts), short(facts),

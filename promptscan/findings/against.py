@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from promptscan.evidence import Finding, Group
-from promptscan.findings.facts import Facts, Float64, Int64
+from promptscan.findings.actors import SETTLED
+from promptscan.findings.facts import Facts
 from promptscan.signals.tails import Tail
 
 FEW = 3
 SPREAD = 16  # families of one account from which it may be many people
-SETTLED = 30.0  # days from which an account is no throw-away
 WORDY = 12  # tokens in common below which people may well have written the same by themselves
-INSTITUTION = 0.6  # share of a family's accounts that one institution must hold to explain it
 
 
 def bank(facts: Facts) -> Finding:
@@ -24,57 +23,13 @@ def bank(facts: Facts) -> Finding:
 
 
 def organisation(facts: Facts) -> Finding:
-    """Say how many of the accounts belong to one organisation, declared or seen from settled accounts of one mail domain."""
-    largest, n = largest_organisation(facts)
-    share = largest / np.maximum(n, 1)
-    return _told(
-        facts, "organisation", share, np.full(facts.n, np.nan), n, largest > 1,
-        lambda value, _, n: f"{value:.0%} of its {n:,} accounts belong to one organisation, which may simply use it.",
-    )  # fmt: skip
-
-
-def largest_organisation(facts: Facts) -> tuple[Float64, Int64]:
-    """Return the accounts of the largest organisation of each family, float64 (f,), and all of its accounts, int64 (f,)."""
-    actor = actors(facts)
+    """Say how many of the accounts belong to organisations, and count as one each."""
     n = np.bincount(facts.family, minlength=facts.n).astype(np.int64)
-    together = actor[facts.account] < 0  # an organisation's number is negative
-    largest = np.zeros(facts.n)
-    if together.any():
-        codes, counts = np.unique(
-            np.stack([facts.family[together], actor[facts.account[together]]]), axis=1, return_counts=True
-        )
-        np.maximum.at(largest, codes[0], counts)
-    return largest, n
-
-
-def actors(facts: Facts) -> Int64:
-    """Return who each account acts for: itself (its number), or its organisation (negative). int64 (a,).
-
-    An organisation is declared (`org_id`), or a mail domain that is not everybody's and whose accounts are mostly settled:
-    a domain of throw-away accounts explains nothing.
-    """
-    who = np.arange(len(facts.accounts))
-    who[facts.organisation >= 0] = -1 - facts.organisation[facts.organisation >= 0]
-    domains = facts.sharing["email_domain"]
-    if domains.holders:
-        age = facts.age()
-        old = np.bincount(domains.value, np.nan_to_num(age[domains.account], nan=0.0) >= SETTLED, len(domains.totals))
-        private = domains.totals <= max(0.05 * domains.holders, 5)
-        settled = private & (domains.totals > 1) & (old >= 0.5 * domains.totals)
-        rows = settled[domains.value] & (who[domains.account] >= 0)
-        who[domains.account[rows]] = -1 - int(facts.organisation.max(initial=-1)) - 1 - domains.value[rows]
-    return who
-
-
-def effective_actors(facts: Facts) -> Float64:
-    """Return how many equally active actors each family has (Hill number of order 2), float64 (f,)."""
-    if not len(facts.family):
-        return np.zeros(facts.n)
-    _, actor = np.unique(actors(facts)[facts.account], return_inverse=True)
-    codes, place = np.unique(np.stack([facts.family, actor]), axis=1, return_inverse=True)
-    prompts = np.bincount(place.ravel(), facts.prompts, codes.shape[1])
-    total, square = np.bincount(codes[0], prompts, facts.n), np.bincount(codes[0], prompts**2, facts.n)
-    return np.asarray(total**2 / np.maximum(square, 1))
+    belonging = facts.n_accounts - n
+    return _told(
+        facts, "organisation", belonging.astype(np.float64), np.full(facts.n, np.nan), n, belonging > 0,
+        lambda value, _, n: f"{value + n:,.0f} accounts are {n:,} users: the others belong to the same organisations.",
+    )  # fmt: skip
 
 
 def history(facts: Facts) -> Finding:

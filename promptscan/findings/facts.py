@@ -22,6 +22,7 @@ LEAST = 4
 
 BIN = 600  # seconds within which prompts of two accounts are simultaneous
 DAY = 86_400
+SAMPLED = 8  # texts of an account whose languages are told
 OBFUSCATED = 0.05  # share of a text's characters from which it is disguised on purpose
 MODEL_DAYS = 2  # days after a release in which a move to it is a pivot
 WORDED, REUSED = 16, 0.3  # words in common, and their share of a text, from which a wording is no accident
@@ -38,12 +39,14 @@ class Sharing:
         account, value: int64 (q,).
         totals: accounts that have each value, int64 (v,).
         holders: accounts that have any.
+        names: the values as they are written; of mail domains only.
     """
 
     account: Int64
     value: Int64
     totals: Int64
     holders: int
+    names: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,14 @@ class Facts:
     Attributes:
         families: ids. n_accounts, n_prompts, effective, reuse, frame, benign_share: (f,).
         accounts: ids. total: their prompts, int64 (a,). first, last, created: datetime64[us] (a,), NaT where unknown.
+        country: number of each account's country, 0 where unknown, int64 (a,).
         organisation: number of the declared organisation of each account, -1 for none, int64 (a,).
         family, account, prompts: int64 (p,), by family then account. pair_first, pair_last: datetime64[us] (p,).
         relatives: families that are one thing to a person, int64 (r, 2), both ways.
         events: family, account, ten-minute bin: distinct, int64 (e, 3).
         bin_totals: accounts of the whole store in each bin, int64 (b, 2): bin and count.
         hours: distinct hours of the day in which each account wrote, int64 (a,).
+        languages: languages of a few of each account's texts, NaN where it has too few, float64 (a,).
         inside: share of each account's prompts that are in eligible families, drawn to the store's by five prompts. float64 (a,).
         breadth: eligible families of each account, int64 (a,).
         obfuscated: pairs p with a disguised text, bool (p,); obfuscated_share: of all prompts.
@@ -80,6 +85,7 @@ class Facts:
     first: Times
     last: Times
     created: Times
+    country: Int64
     organisation: Int64
     family: Int64
     account: Int64
@@ -90,6 +96,7 @@ class Facts:
     events: Int64
     bin_totals: Int64
     hours: Int64
+    languages: Float64
     inside: Float64
     breadth: Int64
     obfuscated: Bool
@@ -165,7 +172,8 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         first=_times(people["first_ts"]),
         last=_times(people["last_ts"]),
         created=_times(people["created_at"]),
-        organisation=_organisations(con, len(people["account"])),
+        country=_one_of(con, "country", len(people["account"])) + 1,
+        organisation=_one_of(con, "org_id", len(people["account"])),
         family=_int(pairs["family"]),
         account=_int(pairs["account"]),
         prompts=_int(pairs["n_prompts"]),
@@ -175,6 +183,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         events=_rows(con, events),
         bin_totals=_rows(con, bins),
         hours=by_account,
+        languages=_languages(con, len(people["account"])),
         inside=np.zeros(0),
         breadth=np.zeros(0, dtype=np.int64),
         obfuscated=obfuscated,
@@ -185,10 +194,10 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         sharing={kind: _sharing(con, kind) for kind in SHARED},
         fills=_fills(con, len(families["family"])),
     )
-    return replace(facts, **_habits(facts))
+    return replace(facts, **habits(facts))
 
 
-def _habits(facts: Facts) -> dict[str, Any]:
+def habits(facts: Facts) -> dict[str, Any]:
     """Return how much of their traffic accounts send in eligible families, and in how many."""
     eligible = facts.eligible[facts.family]
     inside = np.bincount(facts.account, facts.prompts * eligible, len(facts.accounts))
@@ -200,12 +209,25 @@ def _habits(facts: Facts) -> dict[str, Any]:
 def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
     rows = _columns(con, f"SELECT account, value FROM belongings WHERE kind = '{kind}' ORDER BY ALL")
     account, value = _int(rows["account"]), _int(rows["value"])
-    return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)))
+    names: list[str] = []
+    if kind == "email_domain":
+        query = "SELECT DISTINCT value, written FROM belongings WHERE kind = $1 ORDER BY value"
+        names = [str(written) for _, written in con.execute(query, [kind]).fetchall()]
+    return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)), names)
 
 
-def _organisations(con: duckdb.DuckDBPyConnection, n: int) -> Int64:
-    """Return the declared organisation of each account; of several the first by name."""
-    rows = _columns(con, "SELECT account, min(value) AS value FROM belongings WHERE kind = 'org_id' GROUP BY account")
+def _languages(con: duckdb.DuckDBPyConnection, n: int) -> Float64:
+    con.execute(f"SET VARIABLE sampled = {SAMPLED}")
+    rows = _columns(con, script("account_languages"))
+    out = np.full(n, np.nan)
+    enough = _int(rows["n_texts"]) >= SAMPLED // 2
+    out[_int(rows["account"])[enough]] = _int(rows["n_languages"])[enough]
+    return out
+
+
+def _one_of(con: duckdb.DuckDBPyConnection, kind: str, n: int) -> Int64:
+    """Return the number of each account's entity of a kind, of several the first by name; -1 for none."""
+    rows = _columns(con, f"SELECT account, min(value) AS value FROM belongings WHERE kind = '{kind}' GROUP BY account")
     out = np.full(n, -1, dtype=np.int64)
     out[_int(rows["account"])] = rows["value"]
     return out

@@ -6,10 +6,18 @@ import numpy as np
 
 from promptscan.evidence import Finding, Group
 from promptscan.findings.facts import SHARED, Facts, Int64, Sharing
-from promptscan.signals.coincidence import Categories, coincidences
+from promptscan.signals.coincidence import Categories, coincidences, placed_coincidences
 from promptscan.signals.ranks import shift
 
 FEW = 3
+MARGIN = 0.12  # of youth, see `shift`: what goes round brings new people
+WHOLE = 1_000_000  # accounts of a day that has the usual profile of hours
+REGIONAL = ("asn", "email_domain", "user_agent")
+"""What people of one country have in common anyway: a family may be in one language."""
+PRIVATE = (
+    "payment_id",
+    "api_key_id",
+)  # what no stranger has by chance, unlike a campus' address or a carrier's network
 WORDS = {
     "payment_id": "payment", "ip": "IP address", "asn": "network", "user_agent": "client", "email_domain": "mail domain",
     "api_key_id": "API key",
@@ -17,29 +25,35 @@ WORDS = {
 
 
 def creation(facts: Facts) -> Finding:
-    """Say whether accounts were made in the same hour more often than accounts of the store were."""
+    """Say whether accounts that were made on one day were made in the same hour of it more often than accounts are.
+
+    That many are made on one day is no sign: a prompt that goes round brings new people, through all of the day.
+    """
     known = ~np.isnat(facts.created)
-    hour = np.where(known, facts.created, np.datetime64(0, "us")).astype("datetime64[h]").astype(np.int64)
-    values, which = np.unique(hour[known], return_inverse=True)
-    number = np.full(len(known), -1, dtype=np.int64)
-    number[known] = which
-    totals = np.bincount(which, minlength=len(values)).astype(np.int64)
-    categories = Categories(totals, np.zeros(len(values), np.int64), np.array([int(known.sum())], dtype=np.int64))
-    has = number[facts.account] >= 0
-    family = facts.family[has]
-    found = coincidences(family, number[facts.account[has]], categories, family, np.zeros_like(family), facts.n)
+    hours = np.where(known, facts.created, np.datetime64(0, "us")).astype("datetime64[h]").astype(np.int64)
+    profile = np.bincount(hours[known] % 24, minlength=24) + 1  # no hour is impossible
+    has = known[facts.account]
+    family, hour = facts.family[has], hours[facts.account[has]]
+    days, day = np.unique(hour // 24, return_inverse=True)
+    share = np.rint(profile / profile.sum() * WHOLE).astype(np.int64)
+    categories = Categories(
+        np.tile(share, len(days)), np.repeat(np.arange(len(days)), 24), np.full(len(days), WHOLE, dtype=np.int64)
+    )
+    found = coincidences(family, day * 24 + hour % 24, categories, family, day.astype(np.int64), facts.n)
     return Finding(
         "creation", Group.MADE, found.pairs, found.expected, found.holders, found.tail(), found.holders >= FEW,
         lambda value, expected, n: (
-            f"{value:,.0f} pairs of its {n:,} dated accounts were made in the same hour; {expected:,.1f} would be by chance."
+            f"{value:,.0f} pairs of its {n:,} dated accounts were made in the same hour; {expected:,.1f} of the pairs that were "
+            "made on the same day would be by chance."
         ),
+        lone=True,
     )  # fmt: skip
 
 
 def youth(facts: Facts) -> Finding:
     """Say whether accounts were younger at their first prompt than accounts are."""
     age = facts.age()
-    found = shift(facts.family, -age[facts.account], -age, facts.n)
+    found = shift(facts.family, -age[facts.account], -age, facts.n, MARGIN)
     return Finding(
         "youth", Group.MADE, -found.median, np.full(facts.n, -found.usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, _: (
@@ -54,11 +68,15 @@ def shared(facts: Facts) -> list[Finding]:
 
 
 def _shared(facts: Facts, kind: str, sharing: Sharing) -> Finding:
-    family, value, holder = owned(facts, sharing)
-    categories = Categories(
-        sharing.totals, np.zeros(len(sharing.totals), np.int64), np.array([sharing.holders], dtype=np.int64)
-    )
-    found = coincidences(family, value, categories, holder, np.zeros_like(holder), facts.n)
+    family, value, holder, account = owned(facts, sharing)
+    if kind in REGIONAL:
+        whole = (facts.country[sharing.account], sharing.value, sharing.account)
+        found = placed_coincidences(family, value, holder, facts.country[account], whole, facts.n)
+    else:
+        categories = Categories(
+            sharing.totals, np.zeros(len(sharing.totals), np.int64), np.array([sharing.holders], dtype=np.int64)
+        )
+        found = coincidences(family, value, categories, holder, np.zeros_like(holder), facts.n)
     varied = len(sharing.totals) > 1
     return Finding(
         f"shared_{kind}", Group.MADE, found.pairs, found.expected, found.holders, found.tail(),
@@ -67,18 +85,19 @@ def _shared(facts: Facts, kind: str, sharing: Sharing) -> Finding:
             f"{value:,.0f} pairs of its {n:,} accounts with a known {WORDS[kind]} share it; {expected:,.1f} would by chance."
         ),
         shown=None if sharing.holders else np.zeros(facts.n, dtype=bool),
+        lone=kind in PRIVATE,
     )  # fmt: skip
 
 
-def owned(facts: Facts, sharing: Sharing) -> tuple[Int64, Int64, Int64]:
-    """Return family and value of every value of every account of a family, and the families' accounts that have any."""
+def owned(facts: Facts, sharing: Sharing) -> tuple[Int64, Int64, Int64, Int64]:
+    """Return family and value of every value of every account of a family, and family and account of those that have any."""
     n = len(facts.accounts)
     size = np.bincount(sharing.account, minlength=n)
     start = np.cumsum(size) - size
     repeat = size[facts.account]
     offset = np.arange(int(repeat.sum())) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     rows = np.repeat(start[facts.account], repeat) + offset
-    return np.repeat(facts.family, repeat), sharing.value[rows], facts.family[repeat > 0]
+    return np.repeat(facts.family, repeat), sharing.value[rows], facts.family[repeat > 0], facts.account[repeat > 0]
 
 
 def _days(value: float) -> str:

@@ -27,19 +27,19 @@ def merged(facts: Facts, group: Int64, names: list[str]) -> Facts:
     own = group[inside]
     weight = facts.n_prompts[inside].astype(np.float64)
     kept = group[facts.family] >= 0
-    codes, place = _unique(group[facts.family[kept]], facts.account[kept])
+    codes, place = distinct(group[facts.family[kept]], facts.account[kept])
     prompts = np.bincount(place, facts.prompts[kept], len(codes)).astype(np.int64)
     n_accounts = np.bincount(codes[:, 0], minlength=n).astype(np.int64)
     n_prompts = np.bincount(codes[:, 0], prompts, n).astype(np.int64)
     squares = np.bincount(codes[:, 0], prompts.astype(np.float64) ** 2, n)
     asked = group[facts.asks[:, 0]] >= 0
-    asks, where = _unique(group[facts.asks[asked, 0]], facts.asks[asked, 1], facts.asks[asked, 2])
+    asks, where = distinct(group[facts.asks[asked, 0]], facts.asks[asked, 1], facts.asks[asked, 2])
     moved = np.zeros(len(asks), dtype=np.int64)
     np.maximum.at(moved, where, facts.asks[asked, 3])
     related = np.unique(group[facts.relatives], axis=0)
     related = related[(related >= 0).all(axis=1) & (related[:, 0] != related[:, 1])]
     present = group[facts.events[:, 0]] >= 0
-    events, _ = _unique(group[facts.events[present, 0]], facts.events[present, 1], facts.events[present, 2])
+    events, _ = distinct(group[facts.events[present, 0]], facts.events[present, 1], facts.events[present, 2])
     disguised = np.bincount(place, facts.obfuscated[kept], len(codes)) > 0
     return replace(
         facts,
@@ -53,8 +53,8 @@ def merged(facts: Facts, group: Int64, names: list[str]) -> Facts:
         family=codes[:, 0],
         account=codes[:, 1],
         prompts=prompts,
-        pair_first=_extreme(facts.pair_first[kept], place, len(codes), np.minimum),
-        pair_last=_extreme(facts.pair_last[kept], place, len(codes), np.maximum),
+        pair_first=extreme(facts.pair_first[kept], place, len(codes), np.minimum),
+        pair_last=extreme(facts.pair_last[kept], place, len(codes), np.maximum),
         relatives=related,
         events=events,
         obfuscated=disguised,
@@ -63,7 +63,7 @@ def merged(facts: Facts, group: Int64, names: list[str]) -> Facts:
     )
 
 
-def _unique(*columns: Int64) -> tuple[Int64, Int64]:
+def distinct(*columns: Int64) -> tuple[Int64, Int64]:
     """Return the distinct rows, sorted, and the place of each given row among them."""
     rows, place = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
     return rows, place.ravel()
@@ -73,7 +73,7 @@ def _mean(group: Int64, values: Any, weight: Any, n: int) -> Any:
     return np.bincount(group, values * weight, n) / np.maximum(np.bincount(group, weight, n), 1e-12)
 
 
-def _extreme(times: Any, place: Int64, n: int, better: np.ufunc) -> Any:
+def extreme(times: Any, place: Int64, n: int, better: np.ufunc) -> Any:
     """Return the earliest or latest known time of each place, NaT where none is known."""
     known = ~np.isnat(times)
     worst = np.iinfo(np.int64).max if better is np.minimum else np.iinfo(np.int64).min
@@ -82,6 +82,14 @@ def _extreme(times: Any, place: Int64, n: int, better: np.ufunc) -> Any:
     found = out.astype("datetime64[us]")
     found[out == worst] = np.datetime64("NaT")
     return found
+
+
+def extreme_at(when: Any, values: Any, place: Int64, n: int) -> Any:
+    """Return the value of the one that came first of each place; what has no time comes last."""
+    order = np.lexsort((np.arange(len(place)), np.where(np.isnat(when), np.iinfo(np.int64).max, when.astype(np.int64))))
+    out = np.full(n, np.datetime64("NaT"), dtype="datetime64[us]")
+    out[place[order[::-1]]] = values[order[::-1]]  # the last assignment stands
+    return out
 
 
 def _fills(fills: Fills, group: Int64, n: int) -> Fills:

@@ -12,6 +12,7 @@ from promptscan.signals.sweeps import partition, sweep
 from promptscan.signals.tails import Tail, binomial_tail
 
 FEW = 3  # observations below which nothing is said
+MARGIN = 0.1  # of focus, see `shift`
 
 
 def accounts(facts: Facts) -> Finding:
@@ -76,12 +77,27 @@ def companions(facts: Facts) -> Finding:
 
 def focus(facts: Facts) -> Finding:
     """Say which share of their traffic the accounts send in shared families."""
-    found = shift(facts.family, facts.inside[facts.account], np.where(facts.breadth > 0, facts.inside, np.nan), facts.n)
+    found = shift(
+        facts.family, facts.inside[facts.account], np.where(facts.breadth > 0, facts.inside, np.nan), facts.n, MARGIN
+    )
     return Finding(
         "focus", Group.SENT, found.median, np.full(facts.n, found.usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, _: (
             f"Half of its accounts send at least {value:.0%} of their prompts in families that several accounts share; "
             f"the usual account that sends any: {expected:.0%}."
+        ),
+    )  # fmt: skip
+
+
+def language(facts: Facts) -> Finding:
+    """Say whether the accounts write in more languages than accounts that send families do."""
+    found = shift(facts.family, facts.languages[facts.account], facts.languages, facts.n, MARGIN)
+    mean = np.bincount(facts.family, np.nan_to_num(facts.languages[facts.account]), facts.n) / np.maximum(found.n, 1)
+    usual = np.nanmean(facts.languages) if (~np.isnan(facts.languages)).any() else np.nan
+    return Finding(
+        "language", Group.SENT, mean, np.full(facts.n, usual), found.n, found.tail(), found.n >= FEW,
+        lambda value, expected, n: (
+            f"{n:,} accounts with enough texts write in {value:.1f} languages on average; accounts that send families in {expected:.1f}."
         ),
     )  # fmt: skip
 

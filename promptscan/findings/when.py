@@ -11,6 +11,7 @@ from promptscan.signals.coincidence import Categories, coincidences
 from promptscan.signals.ranks import shift
 
 FEW = 3
+MARGIN = 0.05  # of the hours of the day, see `shift`
 BUSY = 12  # prompts from which the hours of an account say something
 
 
@@ -38,8 +39,8 @@ def round_the_clock(facts: Facts) -> Finding:
     size = np.floor(np.log2(np.maximum(facts.total, 1))).astype(np.int64)
     hours = np.where((facts.total >= BUSY) & (facts.hours > 0), facts.hours.astype(np.float64), np.nan)
     place = _within(hours, size)
-    found = shift(facts.family, place[facts.account], place, facts.n)
-    shown = shift(facts.family, hours[facts.account], hours, facts.n)
+    found = shift(facts.family, place[facts.account], place, facts.n, MARGIN)
+    shown = shift(facts.family, hours[facts.account], hours, facts.n, MARGIN)
     return Finding(
         "round_the_clock", Group.TIME, shown.median, np.full(facts.n, shown.usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, n: (

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 import duckdb
 
-from promptscan.errors import StoreError
+from promptscan.report.campaign import Day
 from promptscan.report.document import (
     SCORE_NOTE,
-    Alert,
     BankMark,
     Build,
-    Campaign,
-    CampaignAccount,
     Change,
-    Day,
     Event,
     Family,
     FamilyAccount,
@@ -29,23 +25,23 @@ from promptscan.report.document import (
     StoreFacts,
     utc,
 )
-from promptscan.sql import script
+from promptscan.report.reading import Row, grouped, read
+from promptscan.report.suspects import alerts, campaigns, campaigns_of
 
 MAX_EXEMPLAR = 4_000
 """Characters of an exemplar or template that a report holds."""
 PER_FAMILY = 8
-"""Accounts shown with a family or a campaign, and events of a family."""
+"""Accounts shown with a family, and events of it."""
 MAX_EVENTS = 40
 MAX_REASONS = 30
 MAX_MEASURES = 40
-
-Row = dict[str, Any]
 
 
 def collect(
     con: duckdb.DuckDBPyConnection,
     *,
     since: datetime | None,
+    last_build: bool = False,
     now: datetime | None = None,
     top: int = 25,
     score_note: str = SCORE_NOTE,
@@ -55,6 +51,7 @@ def collect(
     Args:
         con: A connection to a store's catalog, or to anything with its views.
         since: What is new is what happened at or after this time (no zone: UTC); None: everything.
+        last_build: What is new is what came with the last build.
         now: The time to put on the report; the present by default.
         top: Families, campaigns and alerts to include, best first.
         score_note: How the families' score is computed, in words for the reader.
@@ -63,48 +60,38 @@ def collect(
         StoreError: A view or a column is missing.
     """
     since = utc(since)
-    period = {"since": None if since is None else since.replace(tzinfo=None)}
-    families = _query(con, "report_families", top=top, max_chars=MAX_EXEMPLAR)
-    events = [Event(**row) for row in _query(con, "report_events", top=MAX_EVENTS, **period)]
+    start = {"since": None if since is None else since.replace(tzinfo=None)}
+    built, fired = _last_build(con) if last_build else ({"run": None}, {"newest": None})
+    families = read(con, "report_families", top=top, max_chars=MAX_EXEMPLAR)
+    events = [Event(**row) for row in read(con, "report_events", top=MAX_EVENTS, **start, **built)]
     return ReportDocument(
         generated_at=utc(now) or datetime.now(UTC),
         since=since,
+        last_build=last_build,
         score_note=score_note,
-        facts=StoreFacts(**_query(con, "report_facts", **period)[0]),
-        build=_build(_query(con, "report_runs")),
+        facts=StoreFacts(**read(con, "report_facts", **start, **built, **fired)[0]),
+        build=_build(read(con, "report_runs")),
         events=tuple(events),
-        alerts=tuple(Alert(**row) for row in _query(con, "report_alerts", top=top, **period)),
-        campaigns=tuple(_campaigns(con, top)),
+        alerts=tuple(alerts(con, top=top, **start, **fired)),
+        campaigns=tuple(campaigns(con, top, MAX_EXEMPLAR)),
         families=tuple(_families(con, families, events)),
-        quarantine=tuple(QuarantineReason(**row) for row in _query(con, "report_quarantine", top=MAX_REASONS)),
+        quarantine=tuple(QuarantineReason(**row) for row in read(con, "report_quarantine", top=MAX_REASONS)),
     )
 
 
-def _query(con: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> list[Row]:
-    """Run one named statement and return its rows; times become UTC."""
-    try:
-        cursor = con.execute(script(name), parameters or None)
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        reason = str(error).partition("\n")[0]
-        raise StoreError(f"the store's catalog lacks what {name} reads ({reason}); run `promptscan build`") from error
-    names = [column[0] for column in cursor.description or ()]
-    return [
-        {key: utc(value) if isinstance(value, datetime) else value for key, value in zip(names, row, strict=True)}
-        for row in cursor.fetchall()
-    ]
-
-
-def _grouped(rows: Sequence[Row], key: str) -> dict[str, list[Row]]:
-    """Group rows that come sorted by `key`, which is taken out of them."""
-    return {name: list(group) for name, group in groupby(rows, key=lambda row: row.pop(key))}
+def _last_build(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, str | None], dict[str, datetime | None]]:
+    """Return the last build's run and the newest time of the log, at which its alerts fired (None: the log has no times)."""
+    [row] = read(con, "report_last_build")
+    return {"run": row["run"] or ""}, {"newest": row["newest"] and row["newest"].replace(tzinfo=None)}
 
 
 def _families(con: duckdb.DuckDBPyConnection, ranked: Sequence[Row], events: Sequence[Event]) -> Iterator[Family]:
     ids = [row["family_id"] for row in ranked]
-    accounts = _grouped(_query(con, "report_family_accounts", families=ids, per_family=PER_FAMILY), "family_id")
-    days = _grouped(_query(con, "report_family_days", families=ids), "family_id")
-    lineage = _grouped(_query(con, "report_family_events", families=ids, per_family=PER_FAMILY), "family_id")
-    banks = _grouped(_query(con, "report_family_banks", families=ids), "family_id")
+    accounts = grouped(read(con, "report_family_accounts", families=ids, per_family=PER_FAMILY), "family_id")
+    days = grouped(read(con, "report_family_days", families=ids), "family_id")
+    lineage = grouped(read(con, "report_family_events", families=ids, per_family=PER_FAMILY), "family_id")
+    banks = grouped(read(con, "report_family_banks", families=ids), "family_id")
+    parts = campaigns_of(con, ids)
     for rank, row in enumerate(ranked, 1):
         family_id = row["family_id"]
         yield Family(
@@ -112,26 +99,10 @@ def _families(con: duckdb.DuckDBPyConnection, ranked: Sequence[Row], events: Seq
             **row,
             events=tuple(sorted({event.event for event in events if event.family_id == family_id})),
             lineage=tuple(Change(**one) for one in lineage.get(family_id, ())),
+            campaigns=parts.get(family_id, ()),
             banks=tuple(BankMark(**one) for one in banks.get(family_id, ())),
             accounts=tuple(FamilyAccount(**one) for one in accounts.get(family_id, ())),
             days=tuple(Day(**one) for one in days.get(family_id, ())),
-        )
-
-
-def _campaigns(con: duckdb.DuckDBPyConnection, top: int) -> Iterator[Campaign]:
-    rows = _query(con, "report_campaigns", top=top)
-    ids = [row["campaign_id"] for row in rows]
-    members = _grouped(_query(con, "report_campaign_accounts", campaigns=ids, per_campaign=PER_FAMILY), "campaign_id")
-    for row in rows:
-        yield Campaign(
-            score=row.pop("finite_score"),
-            evidence=_json(row.pop("evidence")),
-            counter_evidence=_json(row.pop("counter_evidence")),
-            accounts=tuple(
-                CampaignAccount(one["account_id"], one["finite_score"], tuple(one["reasons"] or ()))
-                for one in members.get(row["campaign_id"], ())
-            ),
-            **row,
         )
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Any
 
+from promptscan.report.campaign import Alert, Campaign, Day
 from promptscan.vis import iso
 
 SCHEMA = "urn:promptscan:schema:report:1"
@@ -115,15 +116,6 @@ class BankMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """One day of a family."""
-
-    day: date
-    n_prompts: int
-    n_accounts: int
-
-
-@dataclass(frozen=True, slots=True)
 class FamilyAccount:
     """One account of a family: its part of the family, and the family's part of all it sent (None: unknown)."""
 
@@ -140,7 +132,8 @@ class Family:
     """One ranked family with its evidence.
 
     `exemplar` may be cut, `exemplar_chars` is its whole length. `percentile` is the share of the store's ordinary texts that are
-    less like the capability. `events` are kinds that happened in the period, `lineage` the last things ever.
+    less like the capability. `events` are kinds that happened in the period, `lineage` the last things ever; `campaigns` are those
+    it is part of.
     """
 
     rank: int
@@ -161,47 +154,10 @@ class Family:
     template: str | None
     events: tuple[str, ...]
     lineage: tuple[Change, ...]
+    campaigns: tuple[str, ...]
     banks: tuple[BankMark, ...]
     accounts: tuple[FamilyAccount, ...]
     days: tuple[Day, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignAccount:
-    """An account of a campaign and why it is in it."""
-
-    account_id: str
-    score: float | None
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """A set of accounts tied together; evidence and counter-evidence as the build recorded them (any JSON)."""
-
-    campaign_id: str
-    score: float | None
-    n_accounts: int
-    n_families: int
-    n_prompts: int
-    first_ts: datetime | None
-    last_ts: datetime | None
-    evidence: Any
-    counter_evidence: Any
-    accounts: tuple[CampaignAccount, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """An alarm that fired, at the log's time."""
-
-    alert_id: str
-    fired_at: datetime | None
-    kind: str | None
-    campaign_id: str | None
-    family_id: str | None
-    score: float | None
-    message: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +174,11 @@ class QuarantineReason:
 
 @dataclass(frozen=True, slots=True)
 class ReportDocument:
-    """A whole report."""
+    """A whole report; what is new is what happened since `since`, or with `last_build` what came with that."""
 
     generated_at: datetime
     since: datetime | None
+    last_build: bool
     score_note: str
     facts: StoreFacts
     build: Build

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from math import isfinite
@@ -18,7 +17,7 @@ from markupsafe import Markup
 
 from promptscan.registry import event_words
 from promptscan.report.document import Change, Event, Family, ReportDocument
-from promptscan.report.sparkline import Axis, sparkline
+from promptscan.report.sparkline import Axis, accounts, sparkline
 from promptscan.vis import vis
 
 NULL = "·"
@@ -47,6 +46,12 @@ def render_html(document: ReportDocument) -> str:
             policy=_policy(style),
             axis=axis,
             sparks={family.family_id: sparkline(family.days, axis) for family in document.families if axis is not None},
+            crowds={
+                campaign.campaign_id: sparkline(campaign.days, axis, accounts)
+                for campaign in document.campaigns
+                if axis is not None
+            },
+            places={campaign.campaign_id: place for place, campaign in enumerate(document.campaigns, 1)},
             event_counts=_event_counts(document.events),
             anchor=_anchor,
         )
@@ -72,14 +77,18 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         block=lambda text: Shown(vis(text, MAX_BLOCK, multiline=True)),
         brief=lambda text: Shown(vis(text, 160)),
+        sentence=lambda text: Shown(vis(text, 300)),
+        message=lambda text: Shown(vis(text, 1_000)),
         count=_count,
         day=lambda moment: NULL if moment is None else f"{moment:%Y-%m-%d}",
         decimal=_decimal,
-        pairs=_pairs,
         percent=_percent,
         percentile=_percentile,
         plural=_plural,
+        measure=_measure,
         said=_said,
+        strength=_strength,
+        words=lambda kind: NULL if kind is None else str(kind).replace("_", " "),
         when=lambda moment: NULL if moment is None else f"{moment:%Y-%m-%d %H:%M}",
     )
     return environment
@@ -126,33 +135,16 @@ def _said(event: Event | Change) -> str:
     return event_words(event.event, event.other_family_id, event.n_before, event.n_texts, event.n_shared)
 
 
-def _pairs(evidence: object) -> list[tuple[str, str]]:
-    """Return evidence, which is any JSON, as names and short values; an empty one is empty."""
-    if evidence is None:
-        return []
-    if isinstance(evidence, Mapping):
-        return [(str(name).replace("_", " "), _short(value)) for name, value in evidence.items()]
-    if isinstance(evidence, list):
-        return [("", _short(value)) for value in evidence]
-    return [("", _short(evidence))]
+def _measure(value: float | None) -> str:
+    """Write what was found, or what chance would give, as short as a person needs it."""
+    if value is None:
+        return NULL
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _short(value: object) -> str:
-    """Write one JSON value in as few characters as a person needs."""
-    match value:
-        case None | bool():
-            return {True: "yes", False: "no", None: NULL}[value]
-        case float():
-            text = f"{value:,.4g}"
-        case int():
-            text = f"{value:,}"
-        case list():
-            text = ", ".join(map(_short, value))
-        case Mapping():
-            text = "; ".join(f"{name}: {_short(one)}" for name, one in value.items())
-        case _:
-            text = str(value)
-    return text
+def _strength(power: float | None) -> str:
+    """Draw the strength of evidence: a mark for each power of ten of the odds, five at most, and the power."""
+    return NULL if power is None else f"{'■' * min(5, max(0, int(power)))} {power:,.1f}".strip()
 
 
 def _event_counts(events: tuple[Event, ...]) -> list[tuple[str, int]]:

@@ -1,14 +1,15 @@
-"""Prompts per day as a small inline SVG, one bar a day, all families of a report on one time axis."""
+"""Prompts or accounts per day as a small inline SVG, one bar a day, all of a report on one time axis."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from markupsafe import Markup
 
-from promptscan.report.document import Day, ReportDocument
+from promptscan.report.campaign import Day
+from promptscan.report.document import ReportDocument
 
 MAX_DAYS = 92
 """Days on the axis: the newest ones of the store."""
@@ -31,7 +32,7 @@ class Axis:
     @classmethod
     def of(cls, document: ReportDocument) -> Axis | None:
         """Return the axis of a report: the store's period, or its last `MAX_DAYS` days; None without any day."""
-        days = [day.day for family in document.families for day in family.days]
+        days = [day.day for one in (*document.families, *document.campaigns) for day in one.days]
         days += [moment.date() for moment in (document.facts.first_ts, document.facts.last_ts) if moment is not None]
         if not days:
             return None
@@ -47,13 +48,23 @@ class Sparkline:
     peak: Day
 
 
-def sparkline(days: Sequence[Day], axis: Axis) -> Sparkline | None:
-    """Draw the days that fall on the axis, heights relative to the family's busiest day; None when none does."""
-    shown = [day for day in days if axis.first <= day.day <= axis.last and day.n_prompts > 0]
+def prompts(day: Day) -> int:
+    """Count a day's prompts."""
+    return day.n_prompts or 0
+
+
+def accounts(day: Day) -> int:
+    """Count a day's accounts."""
+    return day.n_accounts or 0
+
+
+def sparkline(days: Sequence[Day], axis: Axis, count: Callable[[Day], int] = prompts) -> Sparkline | None:
+    """Draw the days that fall on the axis, heights relative to the busiest of them; None when none does."""
+    shown = [day for day in days if axis.first <= day.day <= axis.last and count(day) > 0]
     if not shown:
         return None
-    peak = max(shown, key=lambda day: day.n_prompts)
-    bars = " ".join(_bar((day.day - axis.first).days, day.n_prompts / peak.n_prompts) for day in shown)
+    peak = max(shown, key=count)
+    bars = " ".join(_bar((day.day - axis.first).days, count(day) / count(peak)) for day in shown)
     width = axis.n_days * (BAR + GAP) - GAP
     svg = (
         f'<svg class="spark" viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'

@@ -8,6 +8,7 @@ common account. A pair counts by the rarity of what it shares, so what everybody
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,3 +116,56 @@ def _chances(categories: Categories, weight: Float64, n_strata: int) -> tuple[Fl
         summed(categories.stratum, values, n_strata) for values in (p2, weight * p2, weight**2 * p2, weight**2 * p3)
     ]
     return sums[0], sums[1], sums[2], sums[3]
+
+
+def placed_coincidences(
+    family: Int64,
+    category: Int64,
+    holder_family: Int64,
+    holder_place: Int64,
+    sharing: tuple[Int64, Int64, Int64],
+    n_families: int,
+) -> Coincidences:
+    """Count the pairs of each family's accounts that share a category, beside as many accounts drawn from the same places.
+
+    People of one country have its networks in common. With n_c accounts of a family in place c and q_cv the share of the place's
+    accounts in category v, chance gives ½ nᵀ G n pairs, G = Q W Qᵀ over places, W the rarities: small, however many categories.
+
+    Args:
+        family: one row per account and category of it, int64 (q,).
+        category: the category; an account has it once. int64 (q,).
+        holder_family: one row per account of a family that has any category, int64 (h,).
+        holder_place: its place, int64 (h,).
+        sharing: (place, category) of every account of the store, one row per category of it, and its number; int64 (t,) each.
+        n_families: f.
+    """
+    from scipy.sparse import csr_array
+
+    place, value, account = sharing
+    n_places, n_values = int(place.max(initial=0)) + 1, int(value.max(initial=-1)) + 1
+    totals = np.bincount(value, minlength=n_values).astype(np.int64)
+    whole = np.array([len(np.unique(account))], dtype=np.int64)
+    pooled = Categories(totals, np.zeros(n_values, np.int64), whole)
+    plain = coincidences(family, category, pooled, holder_family, np.zeros_like(holder_family), n_families)
+    if not len(family):
+        return plain
+    _, first = np.unique(account, return_index=True)
+    people = np.maximum(np.bincount(place[first], minlength=n_places), 1)
+    weight = pooled.rarity()
+    shares = csr_array((1.0 / people[place], (place, value)), shape=(n_places, n_values))
+    sizes = csr_array((np.ones(len(holder_family)), (holder_family, holder_place)), shape=(n_families, n_places))
+    own = 1 - 1 / np.maximum(people, 2)  # a person is no coincidence with himself: K (K - 1) and not K²
+    expected, mean, spread = (_quadratic(sizes, shares, weight**power, own) for power in (0, 1, 2))
+    excess = np.divide(plain.variance, plain.mean, out=np.ones(n_families), where=plain.mean > 0)
+    unit = np.divide(spread, mean, out=np.ones(n_families), where=mean > 0)
+    return Coincidences(
+        plain.pairs, plain.observed, mean, np.maximum(spread, mean * excess), expected, unit, plain.holders
+    )
+
+
+def _quadratic(sizes: Any, shares: Any, weight: Float64, own: Float64) -> Float64:
+    """Return ½ (nᵀ G n - Σ n_c G_cc) of each row of sizes, float64 (f,)."""
+    both = (shares.multiply(weight[None, :]) @ shares.T).toarray()
+    np.fill_diagonal(both, both.diagonal() * own)
+    crossed = np.asarray(sizes.multiply(sizes @ both).sum(axis=1)).ravel()
+    return np.asarray(np.maximum(crossed - sizes @ both.diagonal(), 0.0) / 2, dtype=np.float64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from promptscan.signals.tails import MARGIN, Tail, tail_of
+from promptscan.signals.tails import Tail, tail_of
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
@@ -38,7 +38,7 @@ class Shift:
         return Tail(np.where(told, tail_of(self.score), 0.0), np.where(told, tail_of(self.beyond), 0.0))
 
 
-def shift(family: Int64, values: Float64, population: Float64, n_families: int) -> Shift:
+def shift(family: Int64, values: Float64, population: Float64, n_families: int, margin: float) -> Shift:
     """Compare values of each family's accounts with those of a population that they are a part of.
 
     Args:
@@ -46,6 +46,8 @@ def shift(family: Int64, values: Float64, population: Float64, n_families: int) 
         values: float64 (p,); NaN is left out.
         population: float64 (a,); NaN is left out.
         n_families: f.
+        margin: above one half, the chance to be higher than a random account that is innocent still: people are alike in ways no
+            model knows, and large families would show any.
     """
     known = ~np.isnan(values)
     family, values = family[known], values[known]
@@ -62,7 +64,7 @@ def shift(family: Int64, values: Float64, population: Float64, n_families: int) 
     higher = np.where(n > 0, np.bincount(family, place, n_families) / count, 0.5)
     left = np.clip((size - n) / max(size - 1, 1), 1.0 / size, 1.0)  # drawn without replacement
     deviation = np.sqrt(np.maximum(variance * left / count, 1e-12))
-    score, beyond = (higher - 0.5) / deviation, (higher - 0.5 - MARGIN) / deviation
+    score, beyond = (higher - 0.5) / deviation, (higher - 0.5 - margin) / deviation
     return Shift(_medians(family, values, n), higher, score, beyond, n, float(np.median(ordered)))
 
 

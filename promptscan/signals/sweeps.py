@@ -108,14 +108,14 @@ def sweep(fills: Fills) -> Repeats:
     owner = _owner(fills)[fills.slot_template] if n_slots else np.zeros(0, np.int64)
     total, chance = summed(owner, observed, fills.n_families), summed(owner, expected, fills.n_families)
     # steps that share an end come in clumps: as many more as there are steps from a common value
-    spread = np.bincount(owner, expected * (1 + (leave + reach) / np.maximum(np.sqrt(whole), 1)), fills.n_families)
+    spread = summed(owner, expected * (1 + (leave + reach) / np.maximum(np.sqrt(whole), 1)), fills.n_families)
     n = (
         np.bincount(owner[slot], minlength=fills.n_families).astype(np.int64)
         if len(slot)
         else np.zeros(fills.n_families, np.int64)
     )
     known = (n > 0) & (chance > 0)
-    tail = tolerant_count(np.where(known, total, 0), chance, spread, np.ones(fills.n_families))
+    tail = tolerant_count(np.where(known, total, 0.0), chance, spread, np.ones(fills.n_families))
     return Repeats(total, chance, tail, np.where(known, n, 0))
 
 

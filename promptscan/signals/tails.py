@@ -19,19 +19,16 @@ Float64 = NDArray[np.float64]
 SMALLEST = -690.0
 """Logarithm of the smallest probability told apart, about 1e-300."""
 
-FEW = 20.0
+FEW = 20
 """Families that weigh as much as what is assumed of the null before any are seen."""
 
-ASSUMED_SCALE = 1.5
+ASSUMED_SCALE = 1.25
 """Standard deviation of null scores that is assumed before any families are seen: chance models are never wide enough."""
 
 TOLERANCE = 1.5
 """Times what chance gives that is innocent still: people are alike in ways no model knows, and large families would show any."""
 
-MARGIN = 0.05
-"""Likewise, above one half, the chance that a member has a larger value than a random account."""
-
-QUARTILE = 0.6744897501960817  # of the standard normal distribution
+HALF_SPREAD = 0.8316  # between the quartiles of the positive half of a standard normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ def count_tail(observed: Float64, mean: Float64, variance: Float64, unit: Float6
     unit = np.where(unit > 0, unit, 1.0)
     k, mu, var = observed / unit, np.maximum(mean / unit, 1e-300), variance / unit**2
     wide = var > mu * (1 + 1e-9)
-    r = np.where(wide, mu * mu / np.maximum(var - mu, 1e-300), 1.0)
+    r = np.where(wide, mu * mu / np.where(wide, var - mu, 1.0), 1.0)
     p = np.where(wide, np.clip(mu / np.maximum(var, 1e-300), 1e-300, 1.0), 0.5)
     at = np.floor(k + 1e-9) - 1
     with np.errstate(all="ignore"):
@@ -116,18 +113,24 @@ def tail_of(score: Float64) -> Float64:
     return np.clip(np.asarray(log_ndtr(-score), dtype=np.float64), SMALLEST, 0.0)
 
 
-def null_of(scores: Float64) -> float:
-    """Return the scale of the null that a store's own families show, read off their negative scores.
+def null_of(log_p: Float64) -> float:
+    """Return the scale of the null that a store's own families show, read off those with less than chance gives.
 
     Campaigns make scores large, never negative, so the negative half is a mirror of the null whatever share of the store they
-    are (Efron 2004 with the symmetry of Barber and Candès 2015, "Controlling the false discovery rate via knockoffs"). The
-    null is never narrower than the theoretical one; few families are shrunk towards `ASSUMED_SCALE`.
+    are (Efron 2004 with the symmetry of Barber and Candès 2015, "Controlling the false discovery rate via knockoffs"). Their
+    spread is taken and not their size: where campaigns are a large part of all accounts, the innocent are below the average.
+    Counts of zero have no score; they are no reason to widen the null either. The null is never narrower than the theoretical one;
+    few families are shrunk towards `ASSUMED_SCALE`.
+
+    Args:
+        log_p: of all families of which something can be said, float64 (n,).
     """
+    scores = score_of(log_p[log_p < 0])
     below = -scores[scores < 0]
-    n = 2 * len(below)
-    weight = n / (n + FEW)
-    seen = float(np.median(below)) / QUARTILE if len(below) else 0.0
-    return max(1.0, weight * seen + (1 - weight) * ASSUMED_SCALE)
+    low, high = np.quantile(below, [0.25, 0.75]) if len(below) >= FEW / 2 else (0.0, HALF_SPREAD)
+    seen = float(high - low) / HALF_SPREAD
+    weight = len(log_p) / (len(log_p) + FEW)
+    return max(1.0, weight * max(seen, 1.0) + (1 - weight) * ASSUMED_SCALE)
 
 
 def deflated(log_p: Float64, scale: float) -> Float64:

@@ -180,6 +180,7 @@ TABLES: dict[str, Table] = {
             "n_actors": "DOUBLE",
             "threshold": "DOUBLE",
             "alpha": "DOUBLE",
+            "peak": "DOUBLE",
             "looks": "BIGINT",
             "n_prompts": "BIGINT",
             "passed": "BOOLEAN",

@@ -1,0 +1,2 @@
+-- A template.
+SELECT * FROM templates WHERE template_id = $1

@@ -1,0 +1,2 @@
+-- A text.
+SELECT * FROM texts WHERE text_id = CAST($1 AS BIGINT)
