@@ -1,6 +1,6 @@
 """Replay simulated operations and benign logs, judge the alerts, store, print.
 
-    python -m benchmarks.campaigns --work DIR [--seeds 5] [--only WORD ...] [--minutes M] [--python PATH] [--fresh] [--list]
+    python -m benchmarks.campaigns --work DIR [--seeds 5] [--only WORD ...] [--most N] [--python PATH] [--fresh] [--list]
     python -m benchmarks.campaigns --work DIR --data DIR        # real texts on simulated accounts, beside the grid
     make campaigns
 
@@ -13,8 +13,8 @@ many go beside simpler means and kollude (in the Python of --python).
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from benchmarks.campaigns.scores import read_truth
 
 PYTHON = Path("benchmarks/work/campaign-peers/bin/python")
 REAL = "7*day,3d"
+ABLATED = 20_000  # prompts of the largest log that gets ablations
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("benchmarks/work/campaigns"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=[], help="words that a log's name must have")
-    parser.add_argument("--minutes", type=float, help="begin no log after so many minutes")
+    parser.add_argument("--most", type=int, help="measure at most so many logs now")
     parser.add_argument("--ablate", type=int, default=1, help="seeds whose campaign logs get ablations")
     parser.add_argument("--baselines", type=int, default=5, help="seeds whose campaign logs get baselines")
     parser.add_argument("--data", type=Path, help="folder with sim/log.parquet, accounts.parquet and truth.parquet")
@@ -44,16 +45,18 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--list", action="store_true", help="name the logs and end")
     options = parser.parse_args()
-    begin = time.perf_counter()
+    measured = 0
     if options.data:
         keep("real", real(options.data / "sim", options.work / "real", options.python))
     for cell in cells(options.seeds):
-        late = options.minutes is not None and time.perf_counter() - begin > 60 * options.minutes
-        if any(word not in cell.name for word in options.only) or late:
+        if any(word not in cell.name for word in options.only):
             continue
         if options.list:
             print(cell.name)
+        elif options.most is not None and measured >= options.most:
+            break
         elif options.fresh or cell.name not in machine.load("campaigns").get("logs", {}):
+            measured += 1
             result = run(cell, options)
             results = machine.load("campaigns")
             results.setdefault("logs", {})[cell.name] = result
@@ -63,7 +66,8 @@ def main() -> None:
                 f"{result['seconds']:.0f} s",
                 {name: one["days"] for name, one in result["campaigns"].items()},
             )
-    print(table(machine.load("campaigns")))
+    if not options.list:
+        print(table(machine.load("campaigns")))
 
 
 def keep(name: str, result: dict[str, Any]) -> None:
@@ -75,7 +79,7 @@ def keep(name: str, result: dict[str, Any]) -> None:
 
 def run(cell: Cell, options: argparse.Namespace) -> dict[str, Any]:
     """Measure one log; its store goes when it is done."""
-    work = options.work / cell.name.replace(" ", "-").replace(",", "").replace("%", "")
+    work = options.work / re.sub(r"[^\w.]+", "-", cell.name)
     log = simulated(cell, work)
     result, report = replayed(log.prompts, log.accounts, log.truth, cell.by, work)
     result |= {"shape": cell.shape, "seed": cell.seed, "by": cell.by, "machine": machine.facts(), "finished": now()}
@@ -84,7 +88,7 @@ def run(cell: Cell, options: argparse.Namespace) -> dict[str, Any]:
         result["auroc"] = account_auroc(work / "store", truth)
         if cell.seed < options.baselines:
             result["baselines"] = baselines.measure(log.prompts, truth, looks(report), work, options.python)
-        if cell.seed < options.ablate:
+        if cell.seed < options.ablate and cell.prompts <= ABLATED:
             result["ablations"] = ablate(work / "store", log.truth, work)
     shutil.rmtree(work, ignore_errors=True)
     return result

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.campaigns.grid import Cell
+from benchmarks.campaigns.grid import MIX, Cell
 from benchmarks.campaigns.scores import Truth, auroc
 from promptscan.alert_evaluation import AccountScore, AlertEvaluation
 from promptscan.api import Store
 from promptscan.config import Configured
 from promptscan.replay import ReplayReport, replay
-from promptscan.simulate import Simulation, simulate
+from promptscan.simulate import Simulation, SimulationConfig, simulate
 from promptscan.simulate.request import requested
 
 
 def simulated(cell: Cell, work: Path) -> Simulation:
     """Write a cell's log."""
+    if cell.preset == MIX:
+        return simulate(SimulationConfig(prompts=cell.prompts, days=cell.days, seed=cell.seed), work / "log")
     config = requested(
         preset=cell.preset,
         prompts=cell.prompts,
@@ -28,6 +31,11 @@ def simulated(cell: Cell, work: Path) -> Simulation:
         share=cell.share,
         benign_only=cell.share is None,
     )
+    if cell.accounts and config.campaigns:
+        each = cell.accounts // len(config.campaigns)
+        others = config.accounts - sum(config.campaign_accounts(campaign) for campaign in config.campaigns)
+        campaigns = tuple(replace(campaign, accounts=each) for campaign in config.campaigns)
+        config = replace(config, campaigns=campaigns, accounts=others + cell.accounts)
     return simulate(config, work / "log")
 
 
