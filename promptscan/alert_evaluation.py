@@ -16,8 +16,8 @@ MAJORITY = 0.5  # an alert is a campaign's when at least this share of the accou
 MEMBER = 0.5  # an account is named by an alert when its membership in the alert's campaign scores at least this
 DAYS = (1, 3, 7, 45)
 MEMBERS = (
-    "SELECT a.alert_id, c.account_id FROM alerts a JOIN campaign_accounts c USING (campaign_id) "
-    f"WHERE c.score >= {MEMBER} ORDER BY a.alert_id, c.account_id"
+    "SELECT DISTINCT alert_id, account_id FROM (SELECT alert_id, campaign_id FROM alerts UNION FROM alert_campaigns) "
+    f"JOIN campaign_accounts USING (campaign_id) WHERE score >= {MEMBER} ORDER BY alert_id, account_id"
 )
 
 
@@ -51,7 +51,7 @@ class CampaignDetection:
 
     Attributes:
         campaign_id: from the truth.
-        prompts, accounts: its prompts and the accounts that sent them, cover traffic included.
+        prompts, accounts: its prompts and the accounts that sent them, cover traffic included, relays that carry it not.
         first_ts: its first prompt that is no cover; None when the log has no times.
         alert_id, detected_at: the first correct alert; None when there is none.
         days: log time between the two, in days.

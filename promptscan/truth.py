@@ -8,7 +8,7 @@ from typing import Any
 from promptscan.errors import BadDataError, UsageError
 from promptscan.sql import one
 
-COLUMNS = ("prompt_id", "campaign_id", "family_id", "label")
+COLUMNS = ("prompt_id", "campaign_id", "family_id", "label", "account_role")
 
 
 def read_truth(path: Path) -> Any:
@@ -32,7 +32,7 @@ def read_truth(path: Path) -> Any:
         raise BadDataError(
             f"{path} lacks {', '.join(sorted(missing))}; wanted prompt_id, campaign_id, and optionally family_id, label"
         )
-    for name in ("family_id", "label"):
+    for name in COLUMNS[2:]:
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))
     return table.select(list(COLUMNS))

@@ -23,11 +23,11 @@ class Judged:
     """A log of one prompt a row, and alerts on it."""
 
     def __init__(self) -> None:
-        self.prompts: list[tuple[str, str, datetime | None, str | None, str]] = []
+        self.prompts: list[tuple[str, str, datetime | None, str | None, str, str]] = []
         self.alerts: list[tuple[str, datetime | None]] = []
 
-    def sent(self, account: str, time: datetime | None, campaign: str | None = None, label: str = "campaign") -> None:
-        self.prompts.append((f"p{len(self.prompts)}", account, time, campaign, label))
+    def sent(self, account: str, time: datetime | None, campaign: str | None = None, label: str = "campaign", role: str = "campaign") -> None:
+        self.prompts.append((f"p{len(self.prompts)}", account, time, campaign, label, role))
 
     def fired(self, alert: str, time: datetime | None) -> None:
         self.alerts.append((alert, time))
@@ -39,10 +39,10 @@ class Judged:
         members = pa.table({name: pa.array([row[i] for row in rows], types[i]) for i, name in enumerate(names)})
         with duckdb.connect() as con:
             con.execute("CREATE TABLE prompts (prompt_id VARCHAR, account_id VARCHAR, ts TIMESTAMP)")
-            con.execute("CREATE TABLE truth_rows (prompt_id VARCHAR, campaign_id VARCHAR, label VARCHAR)")
+            con.execute("CREATE TABLE truth_rows (prompt_id VARCHAR, campaign_id VARCHAR, label VARCHAR, account_role VARCHAR)")
             con.execute("CREATE TABLE alerts (alert_id VARCHAR, fired_at TIMESTAMP)")
             con.executemany("INSERT INTO prompts VALUES (?, ?, ?)", [row[:3] for row in self.prompts])
-            con.executemany("INSERT INTO truth_rows VALUES (?, ?, ?)", [(row[0], *row[3:]) for row in self.prompts])
+            con.executemany("INSERT INTO truth_rows VALUES (?, ?, ?, ?)", [(row[0], *row[3:]) for row in self.prompts])
             if self.alerts:
                 con.executemany("INSERT INTO alerts VALUES (?, ?)", self.alerts)
             return judge_alerts(con, History(tuple(time for time, _ in snapshots), members))
@@ -118,6 +118,16 @@ def test_an_alert_on_several_campaigns_at_once_is_false_and_said_to_be_mixed():
     log.fired("A-2", day(0.5))
     judged = log.judge((day(0.5), {"A-1": ["x0", "y0", "z0"], "A-2": ["u"]}))
     assert (judged.alerts, judged.false_alerts, judged.mixed) == (2, 2, 1)
+
+
+def test_a_relay_that_carries_campaign_prompts_is_neither_right_nor_wrong_to_name(log: Judged):
+    log.sent("r0", day(0.2), "c", role="relay")
+    log.sent("r1", day(0.2), None, "relay", role="relay")
+    log.fired("A-1", day(0.9))
+    (found,) = log.judge((day(0.9), {"A-1": ["a0", "a1", "r0", "r1"]})).campaigns
+    assert (found.final.active, found.final.flagged, found.accounts) == (4, 3, 5)
+    assert found.final.precision == pytest.approx(2 / 3)
+    assert log.judge((day(0.9), {"A-1": ["r0", "u0"]})).false_alerts == 0, "it does carry the campaign"
 
 
 def test_an_alert_that_names_nobody_is_false(log: Judged):

@@ -1,13 +1,16 @@
--- Alerts against the truth. `truth_rows`: prompt_id, campaign_id, label. `snapshots`: snapshot, ts (newest log time of a build).
--- `members`: snapshot, alert_id, account_id (what an alert's campaign held then). `days`: day. Cover traffic makes a member too.
+-- Alerts against the truth. `truth_rows`: prompt_id, campaign_id, label, account_role. `snapshots`: snapshot, ts (newest log time of a build).
+-- `members`: snapshot, alert_id, account_id (what an alert's campaign held then). `days`: day. Cover traffic makes a member too. Accounts
+-- that have another role and carry campaign prompts for others (relays) are neither right nor wrong to name.
 CREATE TEMP TABLE true_accounts AS
-SELECT t.campaign_id, p.account_id, min(p.ts) AS since
+SELECT
+  t.campaign_id, p.account_id, min(p.ts) AS since, bool_and(coalesce(t.account_role, 'campaign') <> 'campaign') AS carrier
 FROM truth_rows t JOIN prompts p USING (prompt_id)
 WHERE t.campaign_id IS NOT NULL GROUP BY ALL;
 
 CREATE TEMP TABLE true_campaigns AS
 SELECT
-  t.campaign_id, count(*) AS prompts, count(DISTINCT p.account_id) AS accounts,
+  t.campaign_id, count(*) AS prompts,
+  count(DISTINCT p.account_id) FILTER (coalesce(t.account_role, 'campaign') = 'campaign') AS accounts,
   coalesce(min(p.ts) FILTER (coalesce(t.label, '') <> 'campaign_cover'), min(p.ts)) AS first_ts
 FROM truth_rows t JOIN prompts p USING (prompt_id)
 WHERE t.campaign_id IS NOT NULL GROUP BY ALL;
@@ -72,10 +75,11 @@ FROM (
   FROM (
     SELECT m.campaign_id, m.day, a.account_id, true AS active, false AS flagged
     FROM moments m JOIN snapshots s USING (snapshot) JOIN true_accounts a USING (campaign_id)
-    WHERE a.since IS NULL OR s.ts IS NULL OR a.since <= s.ts
+    WHERE NOT a.carrier AND (a.since IS NULL OR s.ts IS NULL OR a.since <= s.ts)
     UNION ALL
     SELECT m.campaign_id, m.day, x.account_id, false, true
     FROM moments m JOIN correct k USING (snapshot, campaign_id) JOIN members x USING (snapshot, alert_id)
+    ANTI JOIN (FROM true_accounts WHERE carrier) c ON c.campaign_id = m.campaign_id AND c.account_id = x.account_id
   )
   GROUP BY ALL
 )
@@ -89,9 +93,10 @@ SELECT
 FROM (
   SELECT account_id, bool_or(active) AS active, bool_or(flagged) AS flagged
   FROM (
-    SELECT account_id, true AS active, false AS flagged FROM true_accounts
+    SELECT account_id, true AS active, false AS flagged FROM true_accounts WHERE NOT carrier
     UNION ALL
-    SELECT account_id, false, true FROM members WHERE snapshot = (SELECT max(snapshot) FROM snapshots)
+    SELECT account_id, false, true FROM members ANTI JOIN (FROM true_accounts WHERE carrier) c USING (account_id)
+    WHERE snapshot = (SELECT max(snapshot) FROM snapshots)
   )
   GROUP BY account_id
 )
