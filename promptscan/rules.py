@@ -59,4 +59,4 @@ def capability_key(manifest: Manifest, banks: Sequence[SeedBank]) -> str:
         for segment in manifest.of_kind("families")
         for name in ("members.parquet", "family_names.parquet")
     ]
-    return hashlib.sha256(json.dumps(["capabilities 1", names, families, banks_digest(banks)]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(["capabilities 2", names, families, banks_digest(banks)]).encode()).hexdigest()

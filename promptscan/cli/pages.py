@@ -65,7 +65,7 @@ def page(console: Console, kind: str, found: Sequence[Section]) -> None:
         if section.single:
             _facts(console, section, _spans(known) if section is found[0] else [])
             continue
-        if kind == "family" and section.name in DRAWN:
+        if section.name in DRAWN and (kind == "family" or section.name == "probes"):
             DRAWN[section.name](section, console)
             continue
         notes = {
