@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -32,8 +33,9 @@ SHOWN = 4  # capabilities that are shown of one text, as of one family
 
 def save_judge(judge: Judge, directory: Path) -> None:
     """Write a judge beside the capabilities that it found."""
+    kept: dict[str, Any] = {item.name: np.asarray(getattr(judge, item.name)) for item in fields(Judge)}
     with (directory / FILE).open("wb") as file:
-        np.savez(file, **{item.name: np.asarray(getattr(judge, item.name)) for item in fields(Judge)})
+        np.savez(file, **kept)
 
 
 def load_judge(files: Files) -> Judge | None:
