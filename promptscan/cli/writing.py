@@ -213,4 +213,6 @@ def say_build(report: BuildReport) -> None:
     for name, line in lines.items():
         if name in stages:
             say(f"{name}: {line.format(**stages[name])}, {seconds.get(name, 0.0):.1f} s")
+    if stages.get("families", {}).get("alike"):
+        say("  all vectors are the same, so families come from templates and duplicates alone; try another --encoder")
     say(f"generation {report.generation} is live")
