@@ -236,6 +236,12 @@ OF_TEXT: tuple[tuple[str, str, bool, str], ...] = (  # likewise, by text id: wha
             "LEFT JOIN base_texts k ON k.text_id = d.medoid_text_id WHERE c.text_id = CAST($1 AS BIGINT)"
         ),
     ),
+    (
+        "banks",
+        "Known to banks",
+        False,
+        "SELECT bank, kind, score FROM bank_hits WHERE text_id = CAST($1 AS BIGINT) ORDER BY kind, score DESC, bank",
+    ),
     ("related", "Texts related to it", False, script("related_texts")),
 )
 
