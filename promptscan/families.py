@@ -30,6 +30,7 @@ from promptscan.vectors import Vectors
 EXEMPLARS = 64  # members of a family its exemplar is chosen from
 SAMPLE = 24  # members compared with the exemplar to measure template reuse
 PROBE_MEMBERS = "base_template_members LEFT JOIN base_template_probes USING (template_id)"
+ALIKE = 1e-4  # spread of the vectors below which nearness says nothing: they are the same up to rounding
 DOUBLED = 2  # times the texts that were clustered together last
 
 IntArray = NDArray[np.int64]
@@ -44,6 +45,7 @@ class FamiliesReport:
     noise: int = 0
     born: int = 0
     whole: bool = True  # whether all texts were clustered, or only what no known family took
+    alike: bool = False  # whether all vectors are the same, so that nothing was clustered by them
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,11 @@ def find_families(
     """Find the draft's families, name them, and write them as a segment.
 
     Known families take in what is theirs, and only the rest is clustered; all texts are when `recluster` says so, when the rules
-    are others, and when there are twice as many texts as the last time.
+    are others, and when there are twice as many texts as the last time. Where all vectors are the same, as those of a broken
+    encoder, families come from templates and duplicates alone: else everything would be one family.
     """
+    alike = graph.n >= rules.min_family_size and vectors.spread() < ALIKE
+    graph = graph.unlinked() if alike else graph
     with writer.connect() as con:
         weights = con.execute(
             "SELECT clean_id, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts, max(ts) AS last_ts "
@@ -146,7 +151,7 @@ def find_families(
             _write(con, directory / "family_events.parquet", events)
             _write(con, directory / "family_nodes.parquet", _nodes(con, found, labels, naming.names))
     born = sum(event.event == "born" for event in naming.events)
-    return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole)
+    return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole, alike)
 
 
 def _basis(writer: Writer, rules: FamilyRules) -> str:

@@ -48,7 +48,7 @@ def probe_key(manifest: Manifest) -> str:
     """Digest what probes are made from."""
     names = [segment.name for segment in manifest.segments if segment.kind in PROBE_INPUTS]
     encoder = manifest.encoder.digest if manifest.encoder else ""
-    return hashlib.sha256(json.dumps(["probes 1", names, encoder]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(["probes 2", names, encoder]).encode()).hexdigest()
 
 
 def capability_key(manifest: Manifest, banks: Sequence[SeedBank]) -> str:
@@ -59,4 +59,4 @@ def capability_key(manifest: Manifest, banks: Sequence[SeedBank]) -> str:
         for segment in manifest.of_kind("families")
         for name in ("members.parquet", "family_names.parquet")
     ]
-    return hashlib.sha256(json.dumps(["capabilities 1", names, families, banks_digest(banks)]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(["capabilities 2", names, families, banks_digest(banks)]).encode()).hexdigest()

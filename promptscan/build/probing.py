@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from promptscan.build.embedding import store_encoder
 from promptscan.capabilities import CONVINCING, Judge, make_judge
 from promptscan.encoders import Encoder
+from promptscan.judgement import EXCERPT, save_judge
 from promptscan.normalise import clean
 from promptscan.probes import skeleton_text
 from promptscan.rows import text_vectors
@@ -25,11 +26,6 @@ from promptscan.templates import read_template
 MEMBERS = 16  # texts of a family that are judged, its exemplar among them
 BACKGROUND = 4_096  # texts whose scores are the scale
 TEMPLATE = 0.5  # weight of the template beside the texts
-HALF = 2_000  # characters at the beginning, and as many at the end, in which cues are looked for
-
-EXCERPT = (
-    f"CASE WHEN length(clean) > {2 * HALF} THEN clean[1:{HALF}] || chr(10) || clean[-{HALF}:] ELSE clean END AS clean"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,7 @@ def find_capabilities(writer: Writer, banks: Sequence[SeedBank], device: str | N
         meta |= {"families": len(families), "probing": probing, "background": len(judge.background)}
         with writer.segment("capabilities", key=key, meta=meta) as directory:
             copy_parquet(con, "FROM found", directory / "capabilities.parquet", group=LOOKUP_GROUP)
+            save_judge(judge, directory)
         con.unregister("found")
     return CapabilitiesReport(**meta)
 

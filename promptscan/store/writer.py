@@ -118,6 +118,14 @@ class Writer:
         """Leave a kind's segments out of the draft; older generations keep them."""
         self.manifest = self.manifest.with_segments(instead_of=(kind,))
 
+    def discard(self, kinds: tuple[str, ...], *, state: tuple[str, ...] = (), measured: tuple[str, ...] = ()) -> None:
+        """Leave kinds of segments, and what is noted of them, out of the draft, to be made anew."""
+        self.manifest = replace(
+            self.manifest.with_segments(instead_of=kinds),
+            state={name: value for name, value in self.manifest.state.items() if name not in state},
+            measured={name: value for name, value in self.manifest.measured.items() if name not in measured},
+        )
+
     def derive(self, name: str, source: Path) -> None:
         """Put a rebuildable file into the generation; the source is moved or linked at commit."""
         self._derived[name] = source
@@ -141,7 +149,20 @@ class Writer:
         if known is not None and known != encoder:
             raise StoreError(
                 f"store {self.root} holds vectors of encoder {known.name} ({known.digest[:12]}), not of {encoder.name} "
-                f"({encoder.digest[:12]}); use `--encoder {known.name}`, or another --store for {encoder.name}"
+                f"({encoder.digest[:12]}); use `--encoder {known.name}`, another --store for {encoder.name}, or embed all "
+                f"texts anew with `promptscan build --encoder {encoder.name} --recluster`"
+            )
+        self.manifest = replace(self.manifest, encoder=encoder)
+
+    def change_encoder(self, encoder: EncoderRef) -> None:
+        """Note another encoder in a draft whose vectors were discarded.
+
+        Raises:
+            StoreError: the draft still has vectors.
+        """
+        if self.manifest.of_kind("vectors"):
+            raise StoreError(
+                f"store {self.root} still holds vectors of another encoder than {encoder.name}; discard them"
             )
         self.manifest = replace(self.manifest, encoder=encoder)
 
@@ -223,7 +244,7 @@ def open_writer(
     """
     root = root.absolute()
     try:
-        for name in ("segments", "generations", "quarantine", "work"):
+        for name in ("segments", "generations", "quarantine", "seeds", "work"):
             (root / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
