@@ -5,6 +5,7 @@ Nothing old is rewritten: each build appends the groups and templates it found a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,6 +38,7 @@ from promptscan.verify import Edges, Relation
 MEMBERS = 3  # texts a template needs at least
 JOINED = 65_536  # new texts matched to known templates at a time
 REFUSED = 4  # passages of a text that may turn out to be no frame; bounds the work whatever texts have in common
+TRIED_AGAIN = 1.25  # times the texts of a passage that was no frame, from which on it is tried again
 JUST_JOINED = 0  # a template number where all that matters is that there is one
 
 Int64 = NDArray[np.int64]
@@ -248,7 +250,8 @@ def _anchored_templates(
     refused = np.zeros(new.stop, np.int8)
     for group in anchors.groups(taken):
         members = group[refused[group] < REFUSED]
-        if len(members) < ANCHORED:
+        old = int((members < new.start).sum())
+        if len(members) < ANCHORED or (old >= ANCHORED and not _grown(old, len(members))):
             continue
         own = [texts[member] for member in members.tolist()]
         shortest = min(range(len(own)), key=lambda i: (len(own[i]), own[i]))
@@ -257,6 +260,11 @@ def _anchored_templates(
         taken[[clean_id for clean_id, _, _ in found.values[before:]]] = True
         refused[members[~taken[members]]] += 1
     local.template[taken[local.cleans] & (local.template < 0)] = JUST_JOINED
+
+
+def _grown(before: int, now: int) -> bool:
+    """Tell whether a number passed a power of `TRIED_AGAIN`: what a passage's texts had no frame for is not tried every day."""
+    return math.floor(math.log(now, TRIED_AGAIN)) > math.floor(math.log(before, TRIED_AGAIN))
 
 
 def _explain(cleans: Int64, texts: list[str], medoid: int, least: int, found: Found) -> None:
