@@ -185,3 +185,15 @@ def test_the_order_of_rows_does_not_matter() -> None:
     assert tail_of(scores) == pytest.approx(
         tail_of(shift(family, value[account].astype(float), value.astype(float), 10, 0.1).score)
     )
+
+
+def test_distinct_rows_are_those_of_numpy_whatever_their_sign() -> None:
+    from promptscan.findings.merge import distinct
+
+    dice = np.random.default_rng(8)
+    columns = dice.integers(0, 5, 300), dice.integers(0, 40, 300), dice.integers(-7, 9, 300)
+    rows, place = distinct(*columns)
+    expected, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    assert np.array_equal(rows, expected)
+    assert np.array_equal(place, inverse.ravel())
+    assert distinct(np.zeros(0, np.int64), np.zeros(0, np.int64))[0].shape == (0, 2)

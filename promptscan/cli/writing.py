@@ -67,6 +67,14 @@ def building_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="PATH",
                 help="Folder of seed banks (*.toml), or one, that add capabilities or replace known ones; so does STORE/seeds.",
             ),
+            click.option(
+                "--alert-budget",
+                type=float,
+                help="False alerts a day that are accepted, in days of the log (default 1).",
+            ),
+            click.option(
+                "--models", metavar="FILE", help="models.toml: a table [models] of names and when they were released."
+            ),
         )
     ):
         command = option(command)
@@ -209,6 +217,8 @@ def say_build(report: BuildReport) -> None:
         "families": "{families:,} families ({born:,} new), {clustered:,} texts in them, {noise:,} in none",
         "capabilities": "{probing:,} of {families:,} families probe something",
         "accounts": "{accounts:,} accounts, {pairs:,} family-account pairs",
+        "evidence": "{eligible:,} of {families:,} shared families are templates, {passed:,} of them have senders that act as one",
+        "campaigns": "{campaigns:,} campaigns of {accounts:,} accounts, {fired:,} new alerts",
     }
     for name, line in lines.items():
         if name in stages:
@@ -216,3 +226,5 @@ def say_build(report: BuildReport) -> None:
     if stages.get("families", {}).get("alike"):
         say("  all vectors are the same, so families come from templates and duplicates alone; try another --encoder")
     say(f"generation {report.generation} is live")
+    if stages.get("campaigns", {}).get("fired"):
+        say("new alerts: `promptscan alerts` says who, since when, why, and why they may be wrong")
