@@ -23,8 +23,8 @@ Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
-ACTORS = 3.0
-"""Effective actors that a campaign has at least: fewer need no tool to be seen."""
+ACTORS = 2.0
+"""Effective actors that a campaign has at least, of four or more: two that do nearly everything need no tool to be seen."""
 
 LOOK = 1.2
 """Times the prompts of its last look that a family, or its group, has at the next one: what did not change is not tested again."""

@@ -39,7 +39,7 @@ def test_a_family_passes_only_if_both_axes_do() -> None:
 
 
 def test_two_users_are_no_campaign_however_alike_they_are() -> None:
-    assert not judged(names(1), actors=[50.0], n_actors=[2.0]).passed[0]
+    assert not judged(names(1), actors=[50.0], n_actors=[1.5]).passed[0]
 
 
 def test_a_group_passes_for_its_families_and_a_group_of_one_does_not() -> None:

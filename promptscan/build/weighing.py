@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from promptscan.axes import Axes, Before, judge
 from promptscan.config import Settings
-from promptscan.evidence import Finding, Weighed, evidence_table, weigh
+from promptscan.evidence import LN10, Finding, Weighed, evidence_table, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.actors import by_actor
-from promptscan.findings.facts import read_facts
+from promptscan.findings.facts import LEAST, read_facts
 from promptscan.findings.merge import merged
 from promptscan.findings.together import linked, shared_families
 from promptscan.releases import read_releases, seen_releases
@@ -25,7 +25,7 @@ from promptscan.sql import LOOKUP_GROUP, copy_parquet, one
 from promptscan.store import Writer
 
 INPUTS = ("stats", "families", "templates", "accounts", "bank_hits", "prompts")
-VERSION = "evidence 1"
+VERSION = "evidence 2"
 DAY = np.timedelta64(1, "D")
 
 Float64 = NDArray[np.float64]
@@ -93,8 +93,9 @@ def weigh_evidence(
     weighed = weigh(findings, facts.eligible, without)
     group, together, together_actors, n_together = _groups(facts, findings, weighed, without)
     sums = np.bincount(group, facts.n_prompts, int(group.max(initial=0)) + 1).astype(np.int64)
+    shared = facts.eligible & (np.bincount(facts.family, minlength=facts.n) >= LEAST)
     axes = judge(
-        facts.families, facts.transfer, facts.eligible, sums[group], weighed.actors, facts.effective,
+        facts.families, facts.transfer, shared, sums[group], weighed.actors, facts.effective,
         together, together_actors, n_together, before, budget=budget,
         barred=np.array([name in barred for name in facts.families], dtype=bool),
     )  # fmt: skip
@@ -142,18 +143,27 @@ def campaign_findings(
 def _groups(
     facts: Facts, findings: list[Finding], weighed: Weighed, without: tuple[str, ...]
 ) -> tuple[Int64, Float64, Float64, Int64]:
-    """Return each family's group, and of that its log10 e-value, effective actors and families."""
+    """Return each family's group, and of that its log10 e-value, effective actors and families.
+
+    A group is weighed as a whole and by its core, the accounts that are in two of its families or more, and the mean of both
+    e-values counts: people who paste one of its prompts must not hide those who send them all.
+    """
     group = linked(shared_families(facts, relatives=True), facts.n)
     size = np.bincount(group, minlength=1).astype(np.int64)
     whole = merged(facts, group, [str(number) for number in range(len(size))]) if facts.n else facts
     found = find(whole)
     # what its families share with each other is the group's inside: it counts by their own e-values, as one of all families
     row = next(number for number, one in enumerate(findings) if one.kind == "companions")
-    strength = weighed.log10_e[row] * np.log(10)
+    strength = weighed.log10_e[row] * LN10
     with np.errstate(divide="ignore"):
         inside = np.log(np.bincount(group, np.exp(np.minimum(strength, 600)), len(size))) - np.log(max(facts.n, 1))
     told = weigh(found, whole.eligible, without, weighed.nulls, inside={"companions": inside})
-    return group, told.actors[group], whole.effective[group], size[group]
+    core = merged(facts, group, whole.families, least=2)
+    told_core = weigh(find(core), core.eligible, without, weighed.nulls, inside={"companions": inside})
+    strength = np.logaddexp(told.actors * LN10, np.where(core.n_accounts >= LEAST, told_core.actors, 0.0) * LN10)
+    actors = (strength - np.log(2)) / LN10
+    effective = np.maximum(whole.effective, core.effective)
+    return group, actors[group], effective[group], size[group]
 
 
 def _before(con: duckdb.DuckDBPyConnection) -> Before:

@@ -70,6 +70,7 @@ class Facts:
         releases: names of models; asks: family, account, release, moved: int64 (m, 4); usual: share of accounts that
             moved, float64 (r,).
         sharing: entities by kind.
+        least: eligible families that an account is in at least: of facts about the cores of groups, 2.
         fills: slots of the families' templates.
     """
 
@@ -106,6 +107,7 @@ class Facts:
     usual: Float64
     sharing: dict[str, Sharing]
     fills: Fills
+    least: int = 1
 
     @property
     def n(self) -> int:

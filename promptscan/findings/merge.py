@@ -14,31 +14,33 @@ from promptscan.signals.sweeps import Fills
 Int64 = NDArray[np.int64]
 
 
-def merged(facts: Facts, group: Int64, names: list[str]) -> Facts:
+def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> Facts:
     """Return the facts with families put together.
 
     Args:
         facts: of the families.
         group: number of each family's group, -1 for none, int64 (f,).
         names: of the groups.
+        least: families of the group that an account is in, or it is left out of it.
     """
     n = len(names)
     inside = np.flatnonzero(group >= 0)
     own = group[inside]
     weight = facts.n_prompts[inside].astype(np.float64)
-    kept = group[facts.family] >= 0
+    core = _Core(facts, group, least)
+    kept = core.of(facts.family, facts.account)
     codes, place = distinct(group[facts.family[kept]], facts.account[kept])
     prompts = np.bincount(place, facts.prompts[kept], len(codes)).astype(np.int64)
     n_accounts = np.bincount(codes[:, 0], minlength=n).astype(np.int64)
     n_prompts = np.bincount(codes[:, 0], prompts, n).astype(np.int64)
     squares = np.bincount(codes[:, 0], prompts.astype(np.float64) ** 2, n)
-    asked = group[facts.asks[:, 0]] >= 0
+    asked = core.of(facts.asks[:, 0], facts.asks[:, 1])
     asks, where = distinct(group[facts.asks[asked, 0]], facts.asks[asked, 1], facts.asks[asked, 2])
     moved = np.zeros(len(asks), dtype=np.int64)
     np.maximum.at(moved, where, facts.asks[asked, 3])
     related = np.unique(group[facts.relatives], axis=0)
     related = related[(related >= 0).all(axis=1) & (related[:, 0] != related[:, 1])]
-    present = group[facts.events[:, 0]] >= 0
+    present = core.of(facts.events[:, 0], facts.events[:, 1])
     events, _ = distinct(group[facts.events[present, 0]], facts.events[present, 1], facts.events[present, 2])
     disguised = np.bincount(place, facts.obfuscated[kept], len(codes)) > 0
     return replace(
@@ -59,8 +61,24 @@ def merged(facts: Facts, group: Int64, names: list[str]) -> Facts:
         events=events,
         obfuscated=disguised,
         asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
-        fills=_fills(facts.fills, group, n),
+        fills=_fills(facts.fills, group, n, core.of(facts.fills.family, facts.fills.account)),
+        least=least,
     )
+
+
+class _Core:
+    """The accounts of each group that are in enough of its families."""
+
+    def __init__(self, facts: Facts, group: Int64, least: int) -> None:
+        self.group, self.n = group, len(facts.accounts)
+        kept = group[facts.family] >= 0
+        codes, counts = np.unique(group[facts.family[kept]] * self.n + facts.account[kept], return_counts=True)
+        self.codes = codes[counts >= least]
+
+    def of(self, family: Int64, account: Int64) -> NDArray[np.bool_]:
+        """Say which rows, of a family and an account each, are of a core."""
+        own = self.group[family]
+        return (own >= 0) & np.isin(own * self.n + account, self.codes)
 
 
 def distinct(*columns: Int64) -> tuple[Int64, Int64]:
@@ -104,9 +122,8 @@ def extreme_at(when: Any, values: Any, place: Int64, n: int) -> Any:
     return out
 
 
-def _fills(fills: Fills, group: Int64, n: int) -> Fills:
-    """Return the rows of grouped families."""
-    kept = group[fills.family] >= 0
+def _fills(fills: Fills, group: Int64, n: int, kept: NDArray[np.bool_]) -> Fills:
+    """Return some rows, of families in groups."""
     number = np.cumsum(kept) - 1
     used = kept[fills.row]
     return replace(

@@ -78,7 +78,11 @@ def companions(facts: Facts) -> Finding:
 def focus(facts: Facts) -> Finding:
     """Say which share of their traffic the accounts send in shared families."""
     found = shift(
-        facts.family, facts.inside[facts.account], np.where(facts.breadth > 0, facts.inside, np.nan), facts.n, MARGIN
+        facts.family,
+        facts.inside[facts.account],
+        np.where(facts.breadth >= facts.least, facts.inside, np.nan),
+        facts.n,
+        MARGIN,
     )
     return Finding(
         "focus", Group.SENT, found.median, np.full(facts.n, found.usual), found.n, found.tail(), found.n >= FEW,

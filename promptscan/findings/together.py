@@ -18,7 +18,7 @@ Float64 = NDArray[np.float64]
 SPREAD = 64
 """Families of one account beyond which it is a relay, and says nothing of what belongs together."""
 
-LINKED = 3  # accounts that two families must have in common to be linked
+LINKED = 2  # accounts that two families must have in common to be linked
 LINK = 1e-2  # chance of so many in common below which they are
 
 
