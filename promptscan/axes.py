@@ -26,6 +26,9 @@ Bool = NDArray[np.bool_]
 ACTORS = 2.0
 """Effective actors that a campaign has at least, of four or more: two that do nearly everything need no tool to be seen."""
 
+INNER = 0.5
+"""Share of a family's accounts that must be in another family of its group before the group speaks for it."""
+
 LOOK = 1.2
 """Times the prompts of its last look that a family, or its group, has at the next one: what did not change is not tested again."""
 
@@ -74,16 +77,32 @@ class Axes:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The group of each family, of those that common accounts join to it; arrays are (f,).
+
+    Attributes:
+        actors: log10 e-value that the group's accounts act as one, float64.
+        effective: the group's effective actors, float64.
+        n: families of the group, the family included, int64.
+        n_prompts: prompts of all of them, int64.
+        inner: share of the family's accounts that are in another family of the group too, float64.
+    """
+
+    actors: Float64
+    effective: Float64
+    n: Int64
+    n_prompts: Int64
+    inner: Float64
+
+
 def judge(
     families: list[str],
     transfer: Float64,
     eligible: Bool,
-    n_prompts: Int64,
+    groups: Groups,
     actors: Float64,
-    n_actors: Float64,
-    together: Float64,
-    together_actors: Float64,
-    n_together: Int64,
+    effective: Float64,
     before: Before,
     *,
     budget: float,
@@ -94,13 +113,10 @@ def judge(
     Args:
         families: ids.
         transfer: the transfer axis, float64 (f,).
-        eligible: whether it passes, bool (f,).
-        n_prompts: prompts of each one's group, itself included, int64 (f,).
+        eligible: whether it passes and enough accounts share the family, bool (f,).
+        groups: what was found of the group of each.
         actors: log10 e-value that its accounts act as one, float64 (f,).
-        n_actors: how many effective actors they are, float64 (f,).
-        together: log10 e-value of the group of each family, float64 (f,).
-        together_actors: the group's effective actors, float64 (f,).
-        n_together: the group's families, int64 (f,).
+        effective: how many effective actors they are, float64 (f,).
         before: what the last build kept.
         budget: false alerts that are accepted for the families that are new, > 0.
         barred: families that an analyst called benign: they do not pass, whatever is seen.
@@ -111,27 +127,30 @@ def judge(
     new = eligible & (kept == 0)
     alpha = np.where(new, budget / max(int(new.sum()), 1), kept)
     looked = _taken(before.looks, known).astype(np.int64)
-    look = eligible & (new | (n_prompts >= LOOK * _taken(before.n_prompts, known)))
+    look = eligible & (new | (groups.n_prompts >= LOOK * _taken(before.n_prompts, known)))
     looks = looked + look
     threshold = wanted_log10(np.where(alpha > 0, alpha, 1.0) / 4, np.maximum(looks, 1))
-    alone = (actors >= threshold) & (n_actors >= ACTORS)
-    joined = (together >= threshold) & (together_actors >= ACTORS) & (n_together > 1)
-    strongest = np.maximum(
-        np.where(n_actors >= ACTORS, actors, 0.0), np.where(joined | (together_actors >= ACTORS), together, 0.0)
-    )
-    peak = np.where(
-        look,
-        np.maximum(strongest, np.where(known >= 0, _taken(before.peak, known), -np.inf)),
-        _taken(before.peak, known),
-    )
-    peak = np.where(eligible, peak, 0.0)
+    own = np.where(effective >= ACTORS, actors, -np.inf)
+    inner = (groups.n > 1) & (groups.effective >= ACTORS) & (groups.inner >= INNER)
+    strongest = np.maximum(own, np.where(inner, groups.actors, -np.inf))
+    kept_peak = np.where(known >= 0, _taken(before.peak, known), -np.inf)
+    peak = np.where(look, np.maximum(np.maximum(strongest, kept_peak), -1.0), np.where(known >= 0, kept_peak, 0.0))
     ranked = (peak >= SPEAKS) & (outlying(peak, _history(before, known, barred)) <= alpha / 2)
-    passed = eligible & ~barred & ((look & (alone | joined | ranked)) | (_taken(before.passed, known) > 0))
+    passed = eligible & ~barred & ((look & ((strongest >= threshold) | ranked)) | (_taken(before.passed, known) > 0))
     return Axes(
-        families, transfer, actors, np.where(n_together > 1, together, actors), n_together, n_actors,
-        np.where(eligible, threshold, np.nan), alpha, peak, looks, np.where(look, n_prompts, _taken(before.n_prompts, known)).astype(np.int64),
+        families,
+        transfer,
+        actors,
+        np.where(groups.n > 1, groups.actors, actors),
+        groups.n,
+        effective,
+        np.where(eligible, threshold, np.nan),
+        alpha,
+        peak,
+        looks,
+        np.where(look, groups.n_prompts, _taken(before.n_prompts, known)).astype(np.int64),
         passed,
-    )  # fmt: skip
+    )
 
 
 def outlying(peak: Float64, history: Float64) -> Float64:

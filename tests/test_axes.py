@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from promptscan.axes import SPEAKS, Axes, Before, judge, outlying
+from promptscan.axes import SPEAKS, Axes, Before, Groups, judge, outlying
 
 NONE = Before([], *(np.zeros(0) for _ in range(2)), *(np.zeros(0, np.int64) for _ in range(2)), np.zeros(0, bool))
 
@@ -17,12 +17,15 @@ def judged(names: list[str], *, budget: float = 1.0, before: Before = NONE, **gi
     n = len(names)
     values: dict[str, Any] = {
         "transfer": np.ones(n), "eligible": np.ones(n, bool), "n_prompts": np.full(n, 10), "actors": np.zeros(n),
-        "n_actors": np.full(n, 20.0), "together": np.zeros(n), "together_actors": np.full(n, 20.0),
-        "n_together": np.ones(n, np.int64), "barred": np.zeros(n, bool),
+        "effective": np.full(n, 20.0), "together": np.zeros(n), "together_effective": np.full(n, 20.0),
+        "n_together": np.ones(n, np.int64), "inner": np.ones(n), "barred": np.zeros(n, bool),
     }  # fmt: skip
     values |= {name: np.asarray(value) for name, value in given.items()}
-    barred = values.pop("barred")
-    return judge(names, **values, before=before, budget=budget, barred=barred)
+    groups = Groups(*(values[name] for name in ("together", "together_effective", "n_together", "n_prompts", "inner")))
+    return judge(
+        names, values["transfer"], values["eligible"], groups, values["actors"], values["effective"], before,
+        budget=budget, barred=values["barred"],
+    )  # fmt: skip
 
 
 def kept(axes: Axes) -> Before:
@@ -39,12 +42,12 @@ def test_a_family_passes_only_if_both_axes_do() -> None:
 
 
 def test_two_users_are_no_campaign_however_alike_they_are() -> None:
-    assert not judged(names(1), actors=[50.0], n_actors=[1.5]).passed[0]
+    assert not judged(names(1), actors=[50.0], effective=[1.5]).passed[0]
 
 
-def test_a_group_passes_for_its_families_and_a_group_of_one_does_not() -> None:
-    axes = judged(names(2), together=[9.0, 9.0], n_together=[4, 1])
-    assert axes.passed.tolist() == [True, False]
+def test_a_group_speaks_for_families_whose_accounts_are_in_others_of_it() -> None:
+    axes = judged(names(3), together=[9.0, 9.0, 9.0], n_together=[4, 1, 4], inner=[0.8, 0.0, 0.3])
+    assert axes.passed.tolist() == [True, False, False]
 
 
 def test_the_budget_of_a_build_is_shared_by_the_families_that_are_new_on_it() -> None:

@@ -12,13 +12,13 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from promptscan.axes import Axes, Before, judge
+from promptscan.axes import Axes, Before, Groups, judge
 from promptscan.config import Settings
 from promptscan.evidence import LN10, Finding, Weighed, evidence_table, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.actors import by_actor
 from promptscan.findings.facts import LEAST, read_facts
-from promptscan.findings.merge import merged
+from promptscan.findings.merge import Core, merged
 from promptscan.findings.together import linked, shared_families
 from promptscan.releases import read_releases, seen_releases
 from promptscan.sql import LOOKUP_GROUP, copy_parquet, one
@@ -34,12 +34,12 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class EvidenceReport:
-    """How many families were weighed, could be a template that was handed on, and passed both axes."""
+    """How many families were weighed, could be a template that was handed on, passed both axes, and are in groups."""
 
     families: int = 0
     eligible: int = 0
     passed: int = 0
-    groups: int = 0
+    grouped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,10 @@ def weigh_evidence(
     findings = find(facts)
     without = settings.left_out
     weighed = weigh(findings, facts.eligible, without)
-    group, together, together_actors, n_together = _groups(facts, findings, weighed, without)
-    sums = np.bincount(group, facts.n_prompts, int(group.max(initial=0)) + 1).astype(np.int64)
+    groups = _groups(facts, findings, weighed, without)
     shared = facts.eligible & (np.bincount(facts.family, minlength=facts.n) >= LEAST)
     axes = judge(
-        facts.families, facts.transfer, shared, sums[group], weighed.actors, facts.effective,
-        together, together_actors, n_together, before, budget=budget,
+        facts.families, facts.transfer, shared, groups, weighed.actors, facts.effective, before, budget=budget,
         barred=np.array([name in barred for name in facts.families], dtype=bool),
     )  # fmt: skip
     writer.drop("evidence")
@@ -113,7 +111,7 @@ def weigh_evidence(
             con.unregister("rows_to_write")
     if newest is not None:
         writer.remember(alert_clock=newest.isoformat())
-    report = EvidenceReport(facts.n, int(facts.eligible.sum()), int(axes.passed.sum()), len(np.unique(group)))
+    report = EvidenceReport(facts.n, int(facts.eligible.sum()), int(axes.passed.sum()), int((groups.n > 1).sum()))
     return Weighing(accounts, facts, axes, weighed.nulls, newest, unique), report
 
 
@@ -140,10 +138,8 @@ def campaign_findings(
     return findings, weigh(findings, facts.eligible, without, weighing.nulls)
 
 
-def _groups(
-    facts: Facts, findings: list[Finding], weighed: Weighed, without: tuple[str, ...]
-) -> tuple[Int64, Float64, Float64, Int64]:
-    """Return each family's group, and of that its log10 e-value, effective actors and families.
+def _groups(facts: Facts, findings: list[Finding], weighed: Weighed, without: tuple[str, ...]) -> Groups:
+    """Weigh the groups of families that common accounts hold together.
 
     A group is weighed as a whole and by its core, the accounts that are in two of its families or more, and the mean of both
     e-values counts: people who paste one of its prompts must not hide those who send them all.
@@ -163,7 +159,9 @@ def _groups(
     strength = np.logaddexp(told.actors * LN10, np.where(core.n_accounts >= LEAST, told_core.actors, 0.0) * LN10)
     actors = (strength - np.log(2)) / LN10
     effective = np.maximum(whole.effective, core.effective)
-    return group, actors[group], effective[group], size[group]
+    inner = Core(facts, group, 2).share(facts.family, facts.account, facts.n)
+    prompts = np.bincount(group, facts.n_prompts, len(size)).astype(np.int64)
+    return Groups(actors[group], effective[group], size[group], prompts[group], inner)
 
 
 def _before(con: duckdb.DuckDBPyConnection) -> Before:

@@ -27,7 +27,7 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> F
     inside = np.flatnonzero(group >= 0)
     own = group[inside]
     weight = facts.n_prompts[inside].astype(np.float64)
-    core = _Core(facts, group, least)
+    core = Core(facts, group, least)
     kept = core.of(facts.family, facts.account)
     codes, place = distinct(group[facts.family[kept]], facts.account[kept])
     prompts = np.bincount(place, facts.prompts[kept], len(codes)).astype(np.int64)
@@ -66,7 +66,7 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> F
     )
 
 
-class _Core:
+class Core:
     """The accounts of each group that are in enough of its families."""
 
     def __init__(self, facts: Facts, group: Int64, least: int) -> None:
@@ -79,6 +79,11 @@ class _Core:
         """Say which rows, of a family and an account each, are of a core."""
         own = self.group[family]
         return (own >= 0) & np.isin(own * self.n + account, self.codes)
+
+    def share(self, family: Int64, account: Int64, n: int) -> NDArray[np.float64]:
+        """Return the share of each of n families' accounts that is of its group's core, float64 (n,)."""
+        size = np.bincount(family, minlength=n)
+        return np.asarray(np.bincount(family, self.of(family, account), n) / np.maximum(size, 1))
 
 
 def distinct(*columns: Int64) -> tuple[Int64, Int64]:
