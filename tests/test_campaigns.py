@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import hypergeom, poisson
 from worlds import DAY_ZERO, HOUR, World, find, members, numbers, reasons_of, score_of, shuffled
 
 from promptscan.campaigns import Campaigns, Traffic, Verdict, campaign_tables, name_campaigns
+from promptscan.campaigns.membership import traffic_weights
+from promptscan.campaigns.surprise import count_log_tail, overlap_log_tail
 from promptscan.store.tables import TABLES
 
 
@@ -63,7 +68,7 @@ def test_members_are_surest_first_with_scores_of_at_least_a_half(campaigns: Camp
 
 def test_reasons_are_sentences_with_numbers(campaigns: Campaigns):
     said = reasons_of(campaigns, "alpha-00000")
-    assert any(line.endswith("of its 8 prompts are in alpha/3, alpha/2, alpha/4") or "prompts are in" in line for line in said)
+    assert any("of its" in line and "prompts are in alpha/" in line and line.endswith(" and 1 more") for line in said), said
     assert "shares payment_id pay-a0 with 9 members; nobody else has it" in said
     assert any(line.startswith("takes part in") and line.endswith("of 5 families") for line in said)
     assert any(line.startswith("signed up within 30 minutes of ") and line.endswith(" members") for line in said)
@@ -145,6 +150,17 @@ def test_accounts_that_keep_to_one_template_are_joined_by_what_they_pay_with():
     found = world.find()
     assert len(found) == 1
     assert members(found) == set(halves[0]) | set(halves[1])
+
+
+@pytest.mark.parametrize(("hours", "expected"), [(1, 2), (6, 1)])
+def test_bursts_of_creation_tie_but_not_a_single_one(hours: int, expected: int):
+    world = World()
+    crowd = world.crowd(3000)
+    halves = [world.operation(name, accounts=30, templates=1, prompts=6, seed=at) for at, name in enumerate("ab")]
+    world.created = {person: DAY_ZERO + at * HOUR for at, person in enumerate(crowd)}
+    for half in halves:
+        world.created |= {account: DAY_ZERO + (700 + 50 * (at % hours)) * HOUR for at, account in enumerate(half)}
+    assert len(world.find()) == expected
 
 
 @pytest.mark.parametrize("users", [300, 2900])
@@ -338,7 +354,6 @@ def test_no_traffic_at_all():
 def test_two_hundred_thousand_accounts_with_one_prompt_each():
     n = 200_000
     nat = np.full(n, np.datetime64("NaT", "us"))
-    none = numbers(())
     traffic = Traffic(
         [f"F-{number}" for number in range(4)],
         [f"{number:06}" for number in range(n)],
@@ -355,7 +370,6 @@ def test_two_hundred_thousand_accounts_with_one_prompt_each():
         numbers([n]),
         n,
     )
-    assert not len(none)
     found = find(traffic, {"F-0": 30.0})
     assert len(found) == 1
     assert len(found.account_ids) == n // 4
@@ -439,3 +453,24 @@ def same(left: Campaigns, right: Campaigns) -> bool:
     verdicts = [Verdict()] * len(left)
     tables = [campaign_tables(found, names, {}, {}, verdicts) for found in (left, right)]
     return len(left) == len(right) and all(tables[0][name].equals(tables[1][name]) for name in tables[0])
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 60), st.integers(60, 2000))
+def test_bounds_are_never_below_the_hypergeometric_tail(first: int, second: int, shared: int, total: int):
+    shared = min(shared, first, second)
+    sizes = [np.array([float(number)]) for number in (shared, first, second)]
+    exact = hypergeom.sf(shared - 1, total, first, second)
+    assert np.exp(overlap_log_tail(*sizes, float(total)))[0] >= exact * (1 - 1e-9)
+
+
+@given(st.integers(0, 80), st.floats(0.01, 50))
+def test_bounds_are_never_below_the_poisson_tail(count: int, expected: float):
+    bound = np.exp(count_log_tail(np.array([float(count)]), np.array([expected])))[0]
+    assert bound >= poisson.sf(count - 1, expected) * (1 - 1e-9)
+
+
+@given(st.integers(1, 30), st.integers(0, 200))
+def test_more_prompts_inside_never_weigh_less(inside: int, others: int):
+    total = np.full(2, inside + 1 + others)
+    fewer, more = traffic_weights(np.array([inside, inside + 1]), total)
+    assert more > fewer

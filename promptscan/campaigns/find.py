@@ -22,7 +22,7 @@ COMPANION_SHARE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # strings from outside
 class Campaigns:
     """What was found; campaigns count from 0, those with most members first.
 
@@ -83,7 +83,7 @@ def find_campaigns(traffic: Traffic, passed: Bools, strength: Floats, eligible: 
     """
     traffic, order = traffic.ordered()
     passed, strength, eligible = passed[order], strength[order], eligible[order]
-    group = found(traffic, passed, seed=seed)
+    group = found(traffic.with_sign_up_hours(), passed, seed=seed)
     parties = take_part(traffic, group)
     companions = companions_of(traffic, parties, score_members(traffic, parties), eligible & ~passed)
     group = np.where(companions >= 0, companions, group)

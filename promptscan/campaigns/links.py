@@ -12,7 +12,7 @@ import numpy as np
 
 from promptscan.campaigns.parties import Parties, focused, take_part
 from promptscan.campaigns.surprise import count_log_tail, overlap_log_tail, significant
-from promptscan.campaigns.traffic import Bools, Floats, Ints, Traffic
+from promptscan.campaigns.traffic import SIGN_UP_HOUR, Bools, Floats, Ints, Traffic
 
 PAIR_BUDGET = 50_000_000  # pairs of sets that accounts may be counted in
 MIN_SHARED = 3  # one or two accounts in common are a relay, or a coincidence
@@ -24,19 +24,43 @@ COMMON = 0.1  # an entity that so many of all accounts have says nothing
 EXCLUSIVE = 0.5  # share of an entity's accounts that take part in the families: below, it is somebody else's too
 
 
-def linked(parties: Parties, n_accounts: int, least: float) -> tuple[Ints, Ints]:
-    """Find pairs of sets that share surprisingly many accounts.
-
-    The accounts in common must send both sets about as much as the sets' accounts do: when a family of one operation
-    catches a prompt of each account of another, these are visitors there.
+def linked(traffic: Traffic, parties: Parties, least: float) -> tuple[Ints, Ints]:
+    """Find pairs of sets that have surprisingly many accounts in common, or accounts with rare entities in common.
 
     Args:
+        traffic: in order.
         parties: who takes part in which set.
-        n_accounts: accounts of the whole store.
-        least: share of the smaller set's accounts that must be in both.
+        least: share of the smaller set's accounts that must be in both, where it is accounts that tie.
 
     Returns:
         Two int64 (links,): the sets of each link, smaller number first.
+    """
+    n, population = parties.n_groups, max(traffic.n_accounts, len(traffic.accounts), 1)
+    sizes = parties.sizes().astype(np.float64)
+    left, right, shared = shared_accounts(parties, least)
+    meetings = shared_entities(traffic, parties)
+    tests = n * (n - 1) // 2 * (1 + len(meetings))
+    surprising = significant(overlap_log_tail(shared, sizes[left], sizes[right], population), tests)
+    keep = surprising & (shared >= MIN_SHARED)
+    found = [left[keep] * n + right[keep]]
+    for also_left, also_right, met, chance in meetings:
+        pairs, place = np.unique(np.concatenate([left * n + right, also_left * n + also_right]), return_inverse=True)
+        count = np.bincount(place, weights=np.concatenate([shared, met]), minlength=len(pairs)).astype(np.float64)
+        expected = np.bincount(place[len(left) :], weights=chance, minlength=len(pairs))
+        expected = expected + sizes[pairs // n] * sizes[pairs % n] / population
+        found.append(pairs[(count >= MIN_SHARED) & significant(count_log_tail(count, expected), tests)])
+    links = np.unique(np.concatenate(found))
+    return links // max(n, 1), links % max(n, 1)
+
+
+def shared_accounts(parties: Parties, least: float) -> tuple[Ints, Ints, Floats]:
+    """Count the accounts that pairs of sets have in common.
+
+    They count when they are a share of the smaller set, and send both sets about as much as the sets' accounts do: when a
+    family of one operation catches a prompt of each account of another, these are visitors there.
+
+    Returns:
+        Two sets, int64 (p,), and float64 (p,), for pairs with any.
     """
     n_numbers = int(parties.account.max(initial=0)) + 1
     sets = np.bincount(parties.account, minlength=n_numbers)
@@ -45,53 +69,48 @@ def linked(parties: Parties, n_accounts: int, least: float) -> tuple[Ints, Ints]
     sends = parties.matrix(parties.prompts.astype(np.float64), n_numbers)[:, counted]
     left, right, shared = upper(takes_part @ takes_part.T)
     sent = sends @ takes_part.T
-    sizes = parties.sizes().astype(np.float64)
-    first, second = sizes[left], sizes[right]
-    tail = overlap_log_tail(shared, first, second, max(n_accounts, sizes.max(initial=1)))
-    tests = parties.n_groups * (parties.n_groups - 1) // 2
-    each = (
-        VISITORS
-        * np.bincount(parties.group, weights=parties.prompts, minlength=parties.n_groups)
-        / np.maximum(sizes, 1)
-    )
+    sizes = np.maximum(parties.sizes(), 1).astype(np.float64)
+    each = VISITORS * np.bincount(parties.group, weights=parties.prompts, minlength=parties.n_groups) / sizes
     at_home = (cells(sent, left, right) >= each[left] * shared) & (cells(sent, right, left) >= each[right] * shared)
-    enough = (shared >= MIN_SHARED) & (shared >= least * np.minimum(first, second))
-    keep = enough & at_home & significant(tail, tests)
-    return left[keep], right[keep]
+    keep = at_home & (shared >= least * np.minimum(sizes[left], sizes[right]))
+    return left[keep], right[keep], shared[keep]
 
 
-def linked_by_entities(traffic: Traffic, parties: Parties) -> tuple[Ints, Ints]:
-    """Find pairs of sets whose accounts, each in one set only, have surprisingly many rare entities in common.
+def shared_entities(traffic: Traffic, parties: Parties) -> list[tuple[Ints, Ints, Floats, Floats]]:
+    """Count the accounts of pairs of sets that meet at rare entities, kind by kind.
 
-    An account in several sets would bring all it has to each of them, so it does not count. The expected number is that
-    of accounts of one set that meet an account of the other at one of their entities, were its other holders drawn from all
-    accounts of the store.
+    An account in several sets would bring all it has to each of them, so only accounts in one set count.
+
+    Returns:
+        For each kind two sets, int64 (p,), the accounts that meet, those of the set where they are fewer, and how many
+        would by chance, both float64 (p,), for pairs where they are at least SET_SHARE of the smaller set.
     """
     n_accounts = len(traffic.accounts)
     in_sets = np.bincount(parties.account, minlength=n_accounts)
-    alone = in_sets[parties.account] == 1
+    alone = parties.matrix((in_sets[parties.account] == 1).astype(np.float64), n_accounts)
+    alone.eliminate_zeros()
+    sizes = np.diff(alone.indptr).astype(np.float64)
     entity, holder = tying_entities(traffic, in_sets > 0)
-    if not len(entity):
-        return entity, entity
-    from scipy.sparse import csr_matrix
-
-    shape = (n_accounts, len(traffic.entities))
-    holds = csr_matrix((np.ones(len(entity)), (holder, entity)), shape=shape)
-    held = parties.matrix(alone.astype(np.float64), n_accounts) @ holds
-    held.eliminate_zeros()
-    counted = within_budget(np.bincount(held.indices, minlength=held.shape[1]))
-    held = held[:, counted]
-    has = held.copy()
-    has.data[:] = 1
-    sizes = np.bincount(parties.group[alone], minlength=parties.n_groups).astype(np.float64)
-    reach = held @ np.maximum(traffic.entity_total[counted] - 1, 0).astype(np.float64)
-    meet = held @ has.T
-    left, right, _ = upper(has @ has.T)
-    met = np.minimum(cells(meet, left, right), cells(meet, right, left))
-    expected = np.minimum(reach[left] * sizes[right], reach[right] * sizes[left]) / max(traffic.n_accounts, 1)
-    enough = (met >= MIN_SHARED) & (met >= SET_SHARE * np.minimum(sizes[left], sizes[right]))
-    keep = enough & significant(count_log_tail(met, expected), parties.n_groups * (parties.n_groups - 1) // 2)
-    return left[keep], right[keep]
+    kinds = sorted({kind for kind, _ in traffic.entities})
+    kind, others = kind_numbers(traffic), _others_by_chance(traffic, int((in_sets > 0).sum()))
+    found = []
+    for number in np.unique(kind[entity]).tolist():
+        ours, all_ours = kind[entity] == number, kind[traffic.entity] == number
+        held = alone @ _holds(traffic, holder[ours], entity[ours])
+        held = held[:, within_budget(np.bincount(held.indices, minlength=held.shape[1]))]
+        has = held.copy()
+        has.data[:] = 1
+        if kinds[number] == SIGN_UP_HOUR:
+            held = has  # two bursts in one hour are one coincidence, however many accounts are in them
+        meet = held @ has.T
+        left, right, met = upper(meet.minimum(meet.T))
+        reach = alone @ np.bincount(
+            traffic.entity_account[all_ours], weights=others[traffic.entity[all_ours]], minlength=n_accounts
+        )
+        expected = np.minimum(reach[left] * sizes[right], reach[right] * sizes[left]) / max(traffic.n_accounts, 1)
+        keep = met >= SET_SHARE * np.minimum(sizes[left], sizes[right])
+        found.append((left[keep], right[keep], met[keep], expected[keep]))
+    return found
 
 
 def tying_entities(traffic: Traffic, taking_part: Bools) -> tuple[Ints, Ints]:
@@ -109,10 +128,40 @@ def tying_entities(traffic: Traffic, taking_part: Bools) -> tuple[Ints, Ints]:
     return traffic.entity[keep], traffic.entity_account[keep]
 
 
+def kind_numbers(traffic: Traffic) -> Ints:
+    """Number the kinds of the entities, in their order: int64 (entities,)."""
+    kinds = {kind: number for number, kind in enumerate(sorted({kind for kind, _ in traffic.entities}))}
+    return np.asarray([kinds[kind] for kind, _ in traffic.entities], dtype=np.int64)
+
+
+def _holds(traffic: Traffic, holder: Ints, entity: Ints) -> Any:
+    from scipy.sparse import csr_matrix
+
+    shape = (len(traffic.accounts), len(traffic.entities))
+    return csr_matrix((np.ones(len(entity)), (holder, entity)), shape=shape)
+
+
+def _others_by_chance(traffic: Traffic, n_inside: int) -> Floats:
+    """Count the others that an account meets at each entity, if it ties by chance: float64 (entities,).
+
+    An entity ties when enough of its accounts are inside. Given that two are, the rest are inside with the chance of any account,
+    so the number is binomial. Leaving this out would make every chance meeting look surprising, as only entities whose
+    accounts have met are looked at.
+    """
+    from scipy.special import bdtrc
+
+    total = traffic.entity_total
+    needed = np.ceil(EXCLUSIVE * total) - 2  # of the others, beside the two that meet
+    others = np.maximum(total - 2, 0)
+    inside = min(n_inside / max(traffic.n_accounts, 1), 1)
+    enough = np.where(needed <= 0, 1.0, bdtrc(np.clip(needed - 1, 0, others), others, inside))
+    return np.asarray(np.where(total <= COMMON * traffic.n_accounts, np.maximum(total - 1, 0) * enough, 0))
+
+
 def tied(traffic: Traffic, group: Ints) -> Ints:
-    """Join families that share surprisingly many accounts: int64 (families,), set of each, from the number of each or -1."""
+    """Join families that are linked: int64 (families,), set of each, from the number of each or -1."""
     parties = take_part(traffic, group, focused(traffic, group, FOCUS))
-    merged = components(*linked(parties, traffic.n_accounts, FAMILY_SHARE), int(group.max(initial=-1)) + 1)
+    merged = components(*linked(traffic, parties, FAMILY_SHARE), int(group.max(initial=-1)) + 1)
     return np.where(group >= 0, merged[group], -1)
 
 
@@ -123,8 +172,7 @@ def join(traffic: Traffic, group: Ints) -> Ints:
         parties = take_part(traffic, group, counted)
         if parties.n_groups < 2:
             return group
-        links = [linked(parties, traffic.n_accounts, SET_SHARE), linked_by_entities(traffic, parties)]
-        left, right = (np.concatenate([link[side] for link in links]) for side in (0, 1))
+        left, right = linked(traffic, parties, SET_SHARE)
         if not len(left):
             return group
         merged = components(left, right, parties.n_groups)

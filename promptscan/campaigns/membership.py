@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from promptscan.campaigns.links import kind_numbers
 from promptscan.campaigns.parties import Parties
 from promptscan.campaigns.traffic import Bools, Floats, Ints, Traffic
 
@@ -226,11 +227,11 @@ def entity_weights(traffic: Traffic, parties: Parties, score: Floats) -> tuple[F
 
 
 def _strongest(traffic: Traffic, row: Ints, entity: Ints, weight: Floats, n: int) -> tuple[Floats, Ints]:
-    kinds = {kind: number for number, kind in enumerate(sorted({kind for kind, _ in traffic.entities}))}
-    kind = np.asarray([kinds[kind] for kind, _ in traffic.entities], dtype=np.int64)[entity]
+    kind = kind_numbers(traffic)[entity]
+    n_kinds = int(kind.max(initial=0)) + 1
     best = np.full(n, -1, dtype=np.int64)
     order = np.lexsort((entity, -weight, kind, row))
-    key = (row * len(kinds) + kind)[order]
+    key = (row * n_kinds + kind)[order]
     order = order[np.diff(key, prepend=-1) != 0]  # strongest value of each kind
     order = order[np.lexsort((entity[order], -weight[order], row[order]))]
     rows = row[order]

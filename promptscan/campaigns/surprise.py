@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-ALPHA = 1e-3  # chance of any false link among all that are tested (Bonferroni)
+ALPHA = 1e-2  # chance of any false link among all that are tested (Bonferroni)
 
 
 def overlap_log_tail(shared: Floats, first: Floats, second: Floats, total: float) -> Floats:
