@@ -157,6 +157,7 @@ def measure(size: Size, store: Path) -> dict[str, Any]:
         "peak_rss_bytes": peak,
         "rss_before_bytes": before,
         "machine": facts,
+        "code": machine.code(),
     }
 
 
