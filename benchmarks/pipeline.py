@@ -11,17 +11,20 @@ Simulates a log of each size (20 prompts an account, 45 days), scans it in a pro
 * recall@10 of those same queries against exact search;
 * `scan` again with nothing new, and with one more day, beside that day in a store of its own.
 
---search-only repeats the part about search on the stores of an earlier run. Sizes that are in the results file already are skipped, so that a stopped run goes on where it was; --fresh measures again.
+--search-only and --day-only repeat the part about search, and about one more day, on the stores of an earlier run. Sizes that are in the results file already are skipped, so that a stopped run goes on where it was; --fresh measures again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,7 @@ from promptscan.simulate import SimulationConfig, simulate
 DAYS = 45
 PER_ACCOUNT = 20
 QUERIES = 300
+REPEATS = 3  # of one more day
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -51,6 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--search-only", action="store_true", help="measure search again on the stores an earlier run left"
     )
+    parser.add_argument("--day-only", action="store_true", help="measure one more day again on those stores")
     parser.add_argument("--name", default="pipeline", help="name of the results file")
     options = parser.parse_args()
     results = machine.load(options.name)
@@ -62,6 +67,12 @@ def main() -> None:
                 "search_machine": machine.facts(),
             }
         machine.store(options.name, results)
+        options.sizes = []
+    if options.day_only:
+        for size in options.sizes:
+            day = one_more_day(options.work / str(size), size // DAYS, max(20, size // PER_ACCOUNT))
+            results[str(size)] |= {"one_more_day": day, "day_machine": machine.facts()}
+            machine.store(options.name, results)
         options.sizes = []
     for size in options.sizes:
         if str(size) in results and not options.fresh:
@@ -170,17 +181,56 @@ def search(store: Path, folder: Path) -> dict[str, Any]:
 
 
 def one_more_day(folder: Path, prompts: int, accounts: int) -> dict[str, Any]:
-    """Scan one more day on the full store, and the same day alone."""
+    """Scan one more day on the full store, and the same day alone, in turns; times are medians of `REPEATS`."""
     config = SimulationConfig(prompts=prompts, accounts=accounts, days=1, seed=3, start=START + timedelta(days=DAYS))
     day = simulate(config, folder / "day")
-    timings = {}
-    for name, store in (("alone", folder / "day-store"), ("added", folder / "store")):
-        begin = time.perf_counter()
-        run = scan(store, day.prompts, day.accounts)
-        timings[f"{name}_seconds"] = time.perf_counter() - begin
-        timings[f"{name}_stages"] = run["measured"]["seconds"]
-        timings[f"{name}_peak_rss_bytes"] = run["measured"]["peak_rss_bytes"]
-    return {"prompts": prompts, **timings, "ratio": timings["added_seconds"] / timings["alone_seconds"]}
+    runs: dict[str, list[dict[str, Any]]] = {"alone": [], "added": []}
+    for _ in range(REPEATS):
+        shutil.rmtree(folder / "day-store", ignore_errors=True)
+        runs["alone"].append(_timed(folder / "day-store", day.prompts, day.accounts))
+        with _undone(folder / "store"):
+            runs["added"].append(_timed(folder / "store", day.prompts, day.accounts))
+    found: dict[str, Any] = {"prompts": prompts, "repeats": REPEATS}
+    for name, times in runs.items():
+        stages = {stage: _median([run["stages"].get(stage, 0.0) for run in times]) for stage in times[0]["stages"]}
+        found |= {f"{name}_stages": stages}
+        found |= {f"{name}_{key}": _median([run[key] for run in times]) for key in ("seconds", "cpu_seconds")}
+        found[f"{name}_peak_rss_bytes"] = max(run["peak_rss_bytes"] for run in times)
+    found["ratio"] = found["added_seconds"] / found["alone_seconds"]
+    return found | {"cpu_ratio": found["added_cpu_seconds"] / found["alone_cpu_seconds"]}
+
+
+def _median(values: list[float]) -> float:
+    return round(float(np.median(values)), 3)
+
+
+def _timed(store: Path, prompts: Path, accounts: Path) -> dict[str, Any]:
+    """Scan, and return wall time, processor time of all threads, and what the run recorded."""
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    run = scan(store, prompts, accounts)
+    seconds, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    measured = run["measured"]
+    return {
+        "seconds": seconds,
+        "cpu_seconds": spent,
+        "stages": measured["seconds"],
+        "peak_rss_bytes": measured["peak_rss_bytes"],
+    }
+
+
+@contextmanager
+def _undone(store: Path) -> Iterator[None]:
+    """Take back what a scan adds to a store: its files stay those that they were, so that the next scan is like the first."""
+    kept = {name: (store / name).read_bytes() for name in ("CURRENT", "verified.json")}
+    folders = [store / "segments", store / "generations"]
+    before = {path for folder in folders for path in folder.iterdir()}
+    yield
+    for path in [path for folder in folders for path in folder.iterdir()]:
+        if path not in before:
+            shutil.rmtree(path)
+    for name, data in kept.items():
+        (store / name).write_bytes(data)
 
 
 def table(results: dict[str, Any]) -> str:
@@ -221,6 +271,7 @@ def table(results: dict[str, Any]) -> str:
     row("recall@10 against exact", "≥ .95", lambda r: f"{r['search']['recall_at_10']:.3f}")
     row("scan with nothing new, s", "< 2", lambda r: f"{r['noop_seconds']:.2f}")
     row("one more day ÷ that day alone", "≤ 1.3", lambda r: f"{r['one_more_day']['ratio']:.2f}")
+    row("the same, processor time", "", lambda r: f"{r['one_more_day'].get('cpu_ratio', float('nan')):.2f}")
     first = results[sizes[-1]]["machine"] if sizes else {}
     note = f"Machine: {first.get('processor')}, {first.get('cores')} cores, {first.get('memory_gib')} GiB, load {first.get('load_1_minute', 0):.1f} at the start of the last size."
     return "\n".join([*lines, "", note])

@@ -31,6 +31,7 @@ from promptscan.clustering import cluster_graph
 from promptscan.probes import join_templates
 from promptscan.simulate import SimulationConfig, simulate
 from promptscan.store import Generation
+from promptscan.store.files import FileRef
 from promptscan.union import unite
 from promptscan.vectors import Vectors
 
@@ -52,7 +53,7 @@ class Scanned:
         clusters: density cluster of each clean text, -1 for none. int64 (n,).
         templates: template of each, as an index into the evidence's names, -1 for none. int64 (n,).
         duplicates: duplicate group of each, -1 for none. int64 (n,).
-        evidence, skeletons: what joins templates.
+        evidence, skeletons, reference: what joins templates.
         campaign, family: of each clean text, empty for benign ones.
     """
 
@@ -61,6 +62,7 @@ class Scanned:
     duplicates: Int64
     evidence: Evidence
     skeletons: NDArray[np.float32]
+    reference: NDArray[np.float32]
     campaign: Text
     family: Text
 
@@ -147,7 +149,7 @@ def read(store: Path, truth: Path) -> Scanned:
     with generation.connect() as con:
         graph, evidence = load_graph(generation), read_evidence(con)
         (segment,) = generation.manifest.of_kind("probes")
-        vectors = Vectors([np.load(generation.verified(segment.file("skeletons.npy")))])
+        skeletons, reference = (_rows(generation, segment.file(f"{name}.npy")) for name in ("skeletons", "reference"))
         place = {name: index for index, name in enumerate(evidence.names)}
         templates, duplicates = np.full(graph.n, -1, np.int64), np.full(graph.n, -1, np.int64)
         for clean_id, name in con.execute("SELECT clean_id, template_id FROM base_template_members").fetchall():
@@ -165,8 +167,14 @@ def read(store: Path, truth: Path) -> Scanned:
     for clean_id, own_campaign, own_family in rows:
         campaign[clean_id], family[clean_id] = own_campaign or "", own_family or ""
     clusters = cluster_graph(graph, min_cluster_size=SMALLEST).labels.astype(np.int64)
-    skeletons = vectors.range(0, vectors.n)
-    return Scanned(clusters, templates, duplicates, evidence, skeletons, campaign.astype(str), family.astype(str))
+    return Scanned(
+        clusters, templates, duplicates, evidence, skeletons, reference, campaign.astype(str), family.astype(str)
+    )
+
+
+def _rows(generation: Generation, ref: FileRef) -> NDArray[np.float32]:
+    vectors = Vectors([np.load(generation.verified(ref), allow_pickle=False)])
+    return vectors.range(0, vectors.n)
 
 
 def variants(scanned: Scanned) -> Iterator[tuple[str, Int64, float]]:
@@ -183,7 +191,7 @@ def variants(scanned: Scanned) -> Iterator[tuple[str, Int64, float]]:
         "all": (evidence.parents, scanned.skeletons),
     }.items():
         begin = time.perf_counter()
-        probes = join_templates(evidence.fixed, *pieces)
+        probes = join_templates(evidence.fixed, *pieces, scanned.reference)
         seconds = time.perf_counter() - begin
         yield name, unite(scanned.clusters, units(scanned, probes), SMALLEST)[0], seconds
     yield "all but vectors", unite(none, units(scanned, probes), SMALLEST)[0], seconds

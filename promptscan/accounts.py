@@ -1,7 +1,7 @@
 """accounts: who sent what. Joins of prompts, texts and families with accounts and time, and the families' ranking.
 
-Texts that nobody sent since the last build keep their row; whatever else is counted is counted again, from columns of
-numbers and times. The result is that of counting everything.
+Rows that nothing new concerns are kept: those of texts that nobody sent since the last build, and what families that no text
+has left had by then, to which what is new is added. The result is that of counting everything.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from promptscan.counts import Counts
+from promptscan.registry import family_name
 from promptscan.sql import LOOKUP_GROUP, copy_parquet, literal, one, script, statements
-from promptscan.store import Segment, Writer
+from promptscan.store import Files, Segment, Writer
 
+Int64 = NDArray[np.int64]
 INPUTS = ("prompts", "cleans", "families", "templates")  # segment kinds the joins read
 ORDER = {
     "text_stats": "text_id",
@@ -38,7 +42,7 @@ class AccountsStage:
 def join_accounts(writer: Writer) -> AccountsStage | None:
     """Join prompts with texts, families and accounts; None when nothing that goes in has changed."""
     names = [segment.name for segment in writer.manifest.segments if segment.kind in INPUTS]
-    version = hashlib.sha256("|".join(["stats 3", script("stats")]).encode()).hexdigest()
+    version = hashlib.sha256("|".join(["stats 4", script("stats")]).encode()).hexdigest()
     key = hashlib.sha256("|".join([version, *names]).encode()).hexdigest()
     current = writer.manifest.of_kind("stats")
     if current and current[0].name == f"stats-{key[:24]}":
@@ -48,8 +52,7 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
         writer.drop("stats")
         writer.adopt(known)
         return AccountsStage(int(known.meta["accounts"]), int(known.meta["pairs"]))
-    prompts = [segment.name for segment in writer.manifest.of_kind("prompts")]
-    meta: dict[str, Any] = {"prompts": prompts, "version": version}
+    meta: dict[str, Any] = {"version": version, **{kind: _names(writer, kind) for kind in INPUTS}}
     before = _before(writer, version)
     with writer.segment("stats", key=key, meta=meta) as directory, writer.connect() as con:
         _sort_prompts(writer, con, before)
@@ -64,31 +67,98 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
     return AccountsStage(meta["accounts"], meta["pairs"])
 
 
+def _names(writer: Writer, kind: str) -> list[str]:
+    return [segment.name for segment in writer.manifest.of_kind(kind)]
+
+
+def _since(writer: Writer, kind: str, before: Segment) -> tuple[Segment, ...] | None:
+    """Return the segments of a kind that were added since; None if some are gone."""
+    known = before.meta.get(kind, [])
+    return writer.manifest.of_kind(kind)[len(known) :] if _names(writer, kind)[: len(known)] == known else None
+
+
 def _before(writer: Writer, version: str) -> Segment | None:
-    """Return the last build's joins, if all prompts that they count are still here, and counted in the same way."""
+    """Return the last build's joins, if all that they count is still here, and counted in the same way."""
     for segment in writer.manifest.of_kind("stats"):
-        here = [prompts.name for prompts in writer.manifest.of_kind("prompts")]
-        counted = segment.meta.get("prompts", [])
-        if segment.meta.get("version") == version and counted and here[: len(counted)] == counted:
+        if segment.meta.get("version") != version or not segment.meta["prompts"] or writer.parent is None:
+            continue
+        families = [one.name for one in writer.parent.manifest.of_kind("families")]
+        here = all(_since(writer, kind, segment) is not None for kind in ("prompts", "cleans"))
+        if here and families == segment.meta["families"]:
             return segment
     return None
 
 
 def _sort_prompts(writer: Writer, con: duckdb.DuckDBPyConnection, before: Segment | None) -> None:
-    """Make the tables that say what is new, which texts are counted again, and which rows stay."""
+    """Make the tables that say what is new, what is counted again, and which rows stay; `sql/stats.sql` says what is in each."""
     if before is None:
+        con.execute("CREATE TEMP VIEW added_prompts AS FROM base_prompts")
         con.execute("CREATE TEMP VIEW stale_prompts AS FROM base_prompts")
-        con.execute("CREATE TEMP VIEW kept_text_stats AS FROM base_text_stats WHERE false")
+        for table in ORDER:
+            con.execute(f"CREATE TEMP VIEW kept_{table} AS FROM base_{table} WHERE false")
+        con.execute("CREATE TEMP TABLE counted_cleans AS SELECT clean_id, family_id FROM base_members WHERE false")
+        con.execute("CREATE TEMP VIEW concerned_families AS SELECT family_id FROM base_family_names")
         return
-    added = writer.manifest.of_kind("prompts")[len(before.meta["prompts"]) :]
-    paths = ", ".join(literal(str(writer.verified(segment.file("prompts.parquet")))) for segment in added)
-    none = "FROM base_prompts WHERE false"
-    con.execute(
-        "CREATE TEMP TABLE added_prompts AS SELECT text_id, account_id "
-        + (f"FROM read_parquet([{paths}])" if added else none)
-    )
+    added = _rows(writer, "prompts", before) or "base_prompts WHERE false"
+    con.execute(f"CREATE TEMP TABLE added_prompts AS SELECT text_id, account_id, ts FROM {added}")
     con.execute("CREATE TEMP VIEW stale_prompts AS FROM base_prompts SEMI JOIN added_prompts USING (text_id)")
     con.execute("CREATE TEMP VIEW kept_text_stats AS FROM base_text_stats ANTI JOIN added_prompts USING (text_id)")
+    con.execute("CREATE TEMP VIEW kept_account_stats AS FROM base_account_stats")
+    joined, left = _moved(writer, before)
+    con.register("joined", pa.table({"clean_id": joined}))
+    con.register("left_families", pa.table({"family_id": pa.array(left, pa.string())}))
+    con.execute(
+        "CREATE TEMP TABLE counted_cleans AS SELECT clean_id, family_id FROM base_members SEMI JOIN joined USING (clean_id) "
+        "UNION SELECT clean_id, family_id FROM base_members SEMI JOIN left_families USING (family_id)"
+    )
+    for table in ("family_accounts", "family_days", "family_stats"):
+        con.execute(f"CREATE TEMP VIEW kept_{table} AS FROM base_{table} ANTI JOIN left_families USING (family_id)")
+    templated = _rows(writer, "templates", before, "template_members")
+    con.execute(
+        "CREATE TEMP TABLE concerned_families AS SELECT family_id FROM left_families "
+        "UNION SELECT family_id FROM counted_cleans "
+        "UNION SELECT family_id FROM base_members SEMI JOIN "
+        "(SELECT clean_id FROM base_text_cleans SEMI JOIN added_prompts USING (text_id)) USING (clean_id) "
+        + (
+            f"UNION SELECT family_id FROM base_members SEMI JOIN (FROM {templated}) USING (clean_id)"
+            if templated
+            else ""
+        )
+        + ("UNION SELECT family_id FROM base_family_names" if templated is None else "")
+    )
+
+
+def _rows(writer: Writer, kind: str, before: Segment, table: str = "") -> str | None:
+    """Write what reads a table's files that were added since, empty when there are none; None if some of then are gone."""
+    added = _since(writer, kind, before)
+    if not added:
+        return None if added is None else ""
+    paths = ", ".join(literal(str(writer.verified(segment.file(f"{table or kind}.parquet")))) for segment in added)
+    return f"read_parquet([{paths}])"
+
+
+def _moved(writer: Writer, before: Segment) -> tuple[Int64, list[str]]:
+    """Compare the families with those that the last build's joins are of.
+
+    Returns:
+        Clean ids of then that are in another family by now, int64 (m,), and the families that texts have left.
+    """
+    n = sum(
+        int(segment.meta["n_cleans"]) for segment in writer.manifest.of_kind("cleans")[: len(before.meta["cleans"])]
+    )
+    was, now = (_families(files, n) for files in (writer.parent, writer))
+    other = was != now
+    left = np.unique(was[other & (was >= 0)])
+    return np.flatnonzero(other & (now >= 0)), [family_name(number) for number in left.tolist()]
+
+
+def _families(files: Files | None, n: int) -> Int64:
+    """Return the number of the family of each of the first n clean texts, int64 (n,), -1 for none."""
+    numbers = np.full(n, -1, dtype=np.int64)
+    for segment in files.manifest.of_kind("families") if files else ():
+        known = np.load(files.verified(segment.file("numbers.npy")), allow_pickle=False)[:n]
+        numbers[: len(known)] = known
+    return numbers
 
 
 def _counts(writer: Writer, con: duckdb.DuckDBPyConnection, before: Segment | None) -> Counts:

@@ -15,7 +15,7 @@ from typing import Any
 GROWN = 1.1  # times its accounts, prompts or families when it was last told of
 SAME = 0.5  # share of a campaign's members that were reported before, from which it is no new one
 REASONS = 3  # pieces of evidence, and of counter-evidence, that a message has
-GRAVE = frozenset({"cybersecurity", "reasoning_elicitation", "safety_boundary"})
+GRAVE = frozenset({"cybersecurity", "reasoning traces", "safety boundaries"})
 """Capabilities whose copying is a level more severe."""
 
 LEVELS = (10, 50, 500)  # accounts from which a campaign is medium, high, critical
@@ -142,7 +142,7 @@ def _alert(alert_id: str, one: Sighting, moment: datetime | None) -> dict[str, A
 def message(one: Sighting) -> str:
     """Say what, who, since when, why, and why it may be wrong."""
     families = "one family" if one.n_families == 1 else f"{one.n_families:,} families"
-    what = f" that probe {one.capability.replace('_', ' ')}" if one.capability and one.capability != "other" else ""
+    what = f" that probe {one.capability}" if one.capability and one.capability != "other" else ""
     since = f" since {one.first_ts:%Y-%m-%d}" if one.first_ts else ""
     label = f", first of all “{one.label[:80]}”" if one.label else ""
     why = " ".join(str(row["sentence"]) for row in _telling(one.evidence)) or "See its evidence."

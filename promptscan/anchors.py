@@ -158,7 +158,9 @@ class TemplateIndex:
             pair, place, here = self._looked_up(has, row, template, first)
             kept = self._lacked(pair, place, here, len(row)) <= self.spare[template]
             row, template = row[kept], template[kept]
-        row, template = np.divmod(np.unique(row * len(self.templates) + template), max(1, len(self.templates)))
+        codes = np.sort(row * len(self.templates) + template)
+        codes = codes[np.diff(codes, prepend=-1) > 0]  # np.unique hashes, which takes four times as long
+        row, template = np.divmod(codes, max(1, len(self.templates)))
         pair, place, here = self._looked_up(has, row, template, None)
         kept = self._lacked(pair, place, here, len(row)) <= self.spare[template]
         score = np.bincount(pair, here * self.times[place] * self.bits[self.words[place]], len(row))[kept]

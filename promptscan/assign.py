@@ -68,7 +68,7 @@ def assign(
     settled = np.zeros(graph.n, bool) if settled is None else settled
     probabilities = np.zeros(graph.n, np.float32)
     for numbers in groups:
-        follows = followed(numbers, labels)
+        follows = followed(numbers, labels, (labels < 0) & ~settled)
         took = np.flatnonzero((labels < 0) & (follows >= 0) & ~settled)
         labels[took] = follows[took]
         probabilities[took] = 1.0
@@ -85,19 +85,26 @@ def assign(
     return Assigned(labels, reach, probabilities, waiting)
 
 
-def followed(numbers: Int64, labels: Int64) -> Int64:
-    """Return the label that most labelled texts of each text's group have, -1 for none. int64 (n,)."""
-    known = (numbers >= 0) & (labels >= 0)
+def followed(numbers: Int64, labels: Int64, asking: NDArray[np.bool_] | None = None) -> Int64:
+    """Return the label that most labelled texts of each text's group have, -1 for none. int64 (n,).
+
+    Only the groups of texts that are `asking` are looked at; for others the answer is -1.
+    """
     follows = np.full(len(numbers), -1, np.int64)
-    if not known.any():
+    asked = np.zeros(int(numbers.max(initial=-1)) + 2, bool)
+    asked[numbers if asking is None else numbers[asking]] = True
+    asked[-1] = False  # read by -1, no group
+    known = np.flatnonzero(asked[numbers] & (labels >= 0))
+    if not len(known):
         return follows
-    pairs, counts = np.unique(np.stack([numbers[known], labels[known]], axis=1), axis=0, return_counts=True)
-    order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
-    group, first = np.unique(pairs[order, 0], return_index=True)
-    whole = np.bincount(pairs[:, 0], counts)[group]
-    family = np.where(counts[order][first] >= MAJORITY * whole, pairs[order[first], 1], -1)
-    of_group = np.full(int(numbers.max()) + 2, -1, np.int64)  # the last one is read by -1, no group
-    of_group[group] = family
+    width = int(labels.max()) + 1
+    codes, counts = np.unique(numbers[known] * width + labels[known], return_counts=True)
+    groups, families = np.divmod(codes, width)
+    order = np.lexsort((families, -counts, groups))
+    group, first = np.unique(groups[order], return_index=True)
+    whole = np.bincount(groups, counts)[group]
+    of_group = np.full(len(asked), -1, np.int64)
+    of_group[group] = np.where(counts[order][first] >= MAJORITY * whole, families[order[first]], -1)
     follows[:] = of_group[numbers]
     return follows
 

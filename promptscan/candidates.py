@@ -25,7 +25,8 @@ def load_postings(files: Files) -> list[Postings]:
             *(
                 np.load(files.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
                 for name in ("hashes", "indptr", "texts")
-            )
+            ),
+            stop=int(segment.meta["first"]) + int(segment.meta["n"]),
         )
         for segment in files.manifest.of_kind("fingerprints")
     ]
@@ -66,11 +67,16 @@ def propose(
     lexical = candidate_pairs(
         Fingerprints(listed, owners[order], np.zeros(len(order), dtype=np.int32)), max_bucket=BUCKET, ignore=ignore
     )
-    source, column = np.nonzero(graph.distances[:, :nearest] <= near)
-    target = graph.neighbours[source, column].astype(np.int64)
-    closest = np.stack([np.minimum(source, target), np.maximum(source, target)], axis=1)
-    pairs = np.concatenate([np.stack([lexical.a, lexical.b], axis=1), closest])
-    return np.unique(pairs[pairs[:, 1] >= first_new], axis=0)
+    closest_to, chords = graph.neighbours[:, :nearest], graph.distances[:, :nearest]
+    with_new = closest_to >= first_new
+    with_new[first_new:] = True
+    source, column = np.nonzero(with_new & (chords <= near))
+    target = closest_to[source, column].astype(np.int64)
+    a = np.concatenate([lexical.a, np.minimum(source, target)])
+    b = np.concatenate([lexical.b, np.maximum(source, target)])
+    codes = np.sort((a << 32 | b)[b >= first_new])
+    codes = codes[np.diff(codes, prepend=-1) > 0]
+    return np.stack([codes >> 32, codes & 0xFFFFFFFF], axis=1)
 
 
 def anchors_from(
@@ -101,7 +107,7 @@ def anchors_from(
 
 def _texts_from(postings: Postings, first: int) -> Fingerprints:
     """Return the fingerprints of the texts from number `first` on."""
-    if not len(postings.texts) or int(postings.texts.max()) < first:
+    if not len(postings.texts) or (postings.stop is not None and postings.stop <= first):
         return _nothing()
     owners = np.asarray(postings.texts, dtype=np.int64)
     kept = owners >= first

@@ -4,7 +4,7 @@
     ├── UsageError             2  a wrong argument, option, setting or expression
     ├── StoreError             3  the store is damaged, too new, or not there
     │   └── StoreLockedError   3  another writer holds the store (says who)
-    └── BadDataError           4  too much of a source was bad
+    └── BadDataError           4  too much of a source was bad, or a document is none
 
 A message is one line: what was wrong, what was wanted, what to do.
 """
@@ -37,6 +37,6 @@ class StoreLockedError(StoreError):
 
 
 class BadDataError(PromptscanError):
-    """More rows of a source were bad than `--max-bad-rows` allows."""
+    """More rows of a source were bad than `--max-bad-rows` allows, or a document is not what it should be."""
 
     exit_code = 4

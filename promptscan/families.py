@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from promptscan.assign import followed
+from promptscan.cleans import CleanTexts
 from promptscan.graph import Graph
 from promptscan.hierarchy import family_nodes
-from promptscan.labelling import MEMBERS, label_families
+from promptscan.labelling import label_families
 from promptscan.membership import Groupings, Membership, find_all, find_new, renumbered
+from promptscan.portraits import draw, portray, resampled, touched
+from promptscan.regions import Regions, find_regions, grown_rows
 from promptscan.registry import Event, FamilyEvent, Naming, fall_quiet, family_name, name_families
-from promptscan.reuse import Reuse, reuse
 from promptscan.rules import FamilyRules, family_key
-from promptscan.sql import literal
-from promptscan.store import Writer
+from promptscan.sent import Sent, count_sent, counted
+from promptscan.sql import arrow, literal
+from promptscan.store import Segment, Writer
 from promptscan.vectors import Vectors
 
-EXEMPLARS = 64  # members of a family its exemplar is chosen from
-SAMPLE = 24  # members compared with the exemplar to measure template reuse
 PROBE_MEMBERS = "base_template_members LEFT JOIN base_template_probes USING (template_id)"
+ALIKE = 1e-4  # spread of the vectors below which nearness says nothing: they are the same up to rounding
 DOUBLED = 2  # times the texts that were clustered together last
 
 IntArray = NDArray[np.int64]
@@ -44,6 +47,7 @@ class FamiliesReport:
     noise: int = 0
     born: int = 0
     whole: bool = True  # whether all texts were clustered, or only what no known family took
+    alike: bool = False  # whether all vectors are the same, so that nothing was clustered by them
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,16 @@ class _Former:
         membership: of the texts there were then, and of the new ones as noise; its families are numbered like the names.
         retired: int64 (n,), index of the retired family that each text was last in, -1 for none.
         n: texts there were then.
+        numbers: int64 (n,), number of each text's family, -1 for none.
+        regions: int32 (n,), region of the graph that each text is in; None where that is not known.
     """
 
     names: list[str]
     membership: Membership
     retired: IntArray
     n: int
+    numbers: IntArray
+    regions: Regions | None
 
 
 def find_families(
@@ -76,13 +84,13 @@ def find_families(
     """Find the draft's families, name them, and write them as a segment.
 
     Known families take in what is theirs, and only the rest is clustered; all texts are when `recluster` says so, when the rules
-    are others, and when there are twice as many texts as the last time.
+    are others, and when there are twice as many texts as the last time. Where all vectors are the same, as those of a broken
+    encoder, families come from templates and duplicates alone: else everything would be one family.
     """
+    alike = graph.n >= rules.min_family_size and vectors.spread() < ALIKE
+    graph = graph.unlinked() if alike else graph
     with writer.connect() as con:
-        weights = con.execute(
-            "SELECT clean_id, count(*) AS n_prompts, count(DISTINCT account_id) AS n_accounts, max(ts) AS last_ts "
-            "FROM base_prompts JOIN base_text_cleans USING (text_id) GROUP BY clean_id ORDER BY clean_id"
-        ).fetchnumpy()
+        sent = count_sent(writer, con, graph.n)
         templates = _numbered(con, "template_id", "base_template_members", graph.n)
         former = _former(writer, con, templates)
         probes = _numbered(con, "coalesce(probe_id, template_id)", PROBE_MEMBERS, graph.n)
@@ -92,48 +100,44 @@ def find_families(
         before = writer.manifest.of_kind("families")
         clustered_n = int(before[0].meta["clustered_n"]) if before and not recluster else 0
         whole = not clustered_n or before[0].meta["basis"] != basis or graph.n >= DOUBLED * clustered_n
+        regions = find_regions(graph, groups.probes, None if whole else former.regions)
         if whole:
             found, clustered_n = find_all(graph, groups.probes, rules), graph.n
         else:
-            found = find_new(graph, former.membership, groups, rules, first_new=former.n)
+            stale = grown_rows(regions, former.n)
+            found = find_new(graph, former.membership, groups, rules, first_new=former.n, stale=stale)
         labels, probability = found.labels, found.probabilities
-        copies = _copies(labels, weights, rules.min_copies)
+        copies = _copies(labels, sent, rules.min_copies)
         labels[copies] = found.families + np.arange(len(copies))
         probability[copies] = 1.0
         known = np.where(former.membership.labels >= 0, former.membership.labels, former.retired)[: former.n]
         retired = frozenset(former.names[former.membership.families :])
         next_number = int(writer.manifest.state.get("next_family", 1))
         naming = name_families(labels, known, former.names, next_number, retired=retired)
-        exemplars = _exemplars(labels, vectors)
-        reuses, texts, samples = _describe(con, labels, exemplars)
-        called = label_families(con, labels, naming.names, texts, samples)
+        numbers = np.asarray([int(name[2:]) for name in naming.names], dtype=np.int64)
+        own = np.where(labels >= 0, numbers[labels] if len(numbers) else -1, -1).astype(np.int64)
+        described = _described(writer, con, former, own, naming.names, vectors, whole=whole)
         key = family_key(writer.manifest, rules)
         writer.remember(next_family=naming.next_number)
-        changes = [*naming.events, *_quiet(con, naming, labels, weights)]
+        changes = [*naming.events, *_quiet(con, naming, labels, sent)]
         events = _events(con, changes, run_id, now)
+        nodes = _nodes(con, found, labels, naming.names)
         writer.drop("families")
         unique = hashlib.sha256(f"{key}|{run_id}".encode()).hexdigest()  # names depend on what came before
         meta = {"families": len(naming.names), "key": key, "clustered_n": clustered_n, "basis": basis}
+        meta["counted"] = counted(writer)
         kinds = _kinds(labels, len(naming.names), templates, duplicates)
+        members = np.flatnonzero(labels >= 0)
         with writer.segment("families", key=unique, meta=meta) as directory:
-            _write(
-                con,
-                directory / "family_names.parquet",
-                {
-                    "family_id": pa.array(naming.names, pa.string()),
-                    "label": pa.array(called, pa.string()),
-                    "exemplar_text_id": _text_ids(con, exemplars),
-                    "reuse": pa.array([found.share for found in reuses], pa.float64()),
-                    "frame": pa.array([found.frame for found in reuses], pa.int32()),
-                    "kind": pa.array(kinds, pa.string()),
-                },
-            )
-            members = np.flatnonzero(labels >= 0)
-            numbers = np.asarray([int(name[2:]) for name in naming.names], dtype=np.int64)
-            own = np.where(labels >= 0, numbers[labels] if len(numbers) else -1, -1)
-            np.save(directory / "numbers.npy", own.astype(np.int64), allow_pickle=False)
-            np.save(directory / "reach.npy", found.reach, allow_pickle=False)
-            np.save(directory / "retired.npy", _retired(labels, known, former.names, numbers), allow_pickle=False)
+            _write(con, directory / "family_names.parquet", described | {"kind": pa.array(kinds, pa.string())})
+            for name, array in (
+                ("numbers", own),
+                ("reach", found.reach),
+                ("regions", regions),
+                ("retired", _retired(labels, known, former.names, numbers)),
+            ):
+                np.save(directory / f"{name}.npy", array, allow_pickle=False)
+            sent.save(directory)
             _write(
                 con,
                 directory / "members.parquet",
@@ -144,9 +148,9 @@ def find_families(
                 },
             )
             _write(con, directory / "family_events.parquet", events)
-            _write(con, directory / "family_nodes.parquet", _nodes(con, found, labels, naming.names))
+            _write(con, directory / "family_nodes.parquet", nodes)
     born = sum(event.event == "born" for event in naming.events)
-    return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole)
+    return FamiliesReport(len(naming.names), len(members), graph.n - len(members), born, whole, alike)
 
 
 def _basis(writer: Writer, rules: FamilyRules) -> str:
@@ -169,45 +173,85 @@ def _kinds(labels: IntArray, families: int, templates: IntArray, duplicates: Int
     templated = np.zeros(families, dtype=bool)
     templated[labels[inside[templates[inside] >= 0]]] = True
     sizes = np.bincount(labels[inside], minlength=families)
-    groups = np.unique(np.stack([labels[inside], np.where(duplicates[inside] >= 0, duplicates[inside], -1)]), axis=1)
-    one_group = np.bincount(groups[0], minlength=families) == 1
-    one_group &= np.bincount(groups[0], groups[1] >= 0, families) == 1
+    width = int(duplicates.max(initial=-1)) + 2
+    family, group = np.divmod(np.unique(labels[inside] * width + duplicates[inside] + 1), width)
+    one_group = np.bincount(family, minlength=families) == 1
+    one_group &= np.bincount(family, group > 0, families) == 1
     return [
         "template" if own else "copies" if size == 1 or same else "cluster"
         for own, size, same in zip(templated.tolist(), sizes.tolist(), one_group.tolist(), strict=True)
     ]
 
 
-def _copies(labels: IntArray, weights: dict[str, Any], min_copies: int) -> IntArray:
+def _copies(labels: IntArray, sent: Sent, min_copies: int) -> IntArray:
     """Find unclustered clean texts that enough prompts from enough accounts repeat."""
-    often = (weights["n_prompts"] >= min_copies) & (weights["n_accounts"] >= max(2, min_copies // 4))
-    candidates = np.asarray(weights["clean_id"])[often]
-    return np.asarray(candidates[labels[candidates] < 0], dtype=np.int64)
+    often = (sent.prompts >= min_copies) & (sent.accounts >= max(2, min_copies // 4))
+    return np.flatnonzero(often & (labels < 0))
 
 
 def _former(writer: Writer, con: duckdb.DuckDBPyConnection, templates: IntArray) -> _Former:
     """Read the families of the last build."""
     n = len(templates)
-    names = con.execute("SELECT family_id FROM base_family_names ORDER BY family_id[3:]::BIGINT").fetchnumpy()[
-        "family_id"
-    ]
-    rows = con.execute("SELECT clean_id, family_id[3:]::BIGINT AS number, probability FROM base_members").fetchnumpy()
-    labels, probabilities = np.full(n, -1, dtype=np.int64), np.zeros(n)
+    query = "SELECT family_id FROM base_family_names ORDER BY family_id[3:]::BIGINT"
+    names = [str(name) for (name,) in con.execute(query).fetchall()]
     numbers = np.asarray([int(name[2:]) for name in names], dtype=np.int64)
-    labels[rows["clean_id"]] = np.searchsorted(numbers, rows["number"])
-    probabilities[rows["clean_id"]] = rows["probability"]
-    reach, retired, known = np.zeros(n, dtype=np.float32), np.full(n, -1, dtype=np.int64), 0
+    labels, probabilities = np.full(n, -1, dtype=np.int64), np.zeros(n)
+    reach, retired = np.zeros(n, dtype=np.float32), np.full(n, -1, dtype=np.int64)
+    own, regions, known = np.zeros(0, dtype=np.int64), None, 0
     for segment in writer.manifest.of_kind("families"):
-        before = np.load(writer.verified(segment.file("reach.npy")), allow_pickle=False)
+        load = partial(_array, writer, segment)
+        own, before = load("numbers"), load("reach")
+        regions = load("regions") if segment.has("regions.npy") else None
         known = len(before)
-        reach[:known] = before
-        retired[:known] = np.load(writer.verified(segment.file("retired.npy")), allow_pickle=False)
+        reach[:known], retired[:known] = before, load("retired")
+        labels[:known] = np.where(own >= 0, np.searchsorted(numbers, own), -1)
+        rows = con.execute("SELECT clean_id, probability FROM base_members").fetchnumpy()
+        probabilities[rows["clean_id"]] = rows["probability"]
     gone = np.unique(retired[retired >= 0])
     retired = np.where(retired >= 0, len(names) + np.searchsorted(gone, retired), -1)
     with_template = np.zeros(len(names), dtype=bool)
     with_template[labels[(labels >= 0) & (templates >= 0)]] = True
-    every = [*(str(name) for name in names), *(family_name(number) for number in gone.tolist())]
-    return _Former(every, Membership(labels, probabilities, reach, with_template), retired, known)
+    every = [*names, *(family_name(number) for number in gone.tolist())]
+    return _Former(every, Membership(labels, probabilities, reach, with_template), retired, known, own, regions)
+
+
+def _array(writer: Writer, segment: Segment, name: str) -> NDArray[Any]:
+    loaded: NDArray[Any] = np.load(writer.verified(segment.file(f"{name}.npy")), allow_pickle=False)
+    return loaded
+
+
+def _described(
+    writer: Writer,
+    con: duckdb.DuckDBPyConnection,
+    former: _Former,
+    numbers: IntArray,
+    names: Sequence[str],
+    vectors: Vectors,
+    *,
+    whole: bool,
+) -> dict[str, pa.Array]:
+    """Describe the families, given their number for each text, int64 (n,); the same sample keeps what was made from it."""
+    families = np.unique(numbers[numbers >= 0])
+    before = np.concatenate([former.numbers, np.full(len(numbers) - former.n, -1, dtype=np.int64)])
+    changed = touched(before, numbers)
+    changed = changed[np.isin(changed, families)]
+    fresh = families if whole else changed[resampled(before, numbers, changed)]
+    portraits = dict(zip(fresh.tolist(), portray(draw(numbers, fresh), vectors, CleanTexts(writer)), strict=True))
+    called = label_families(writer, con, numbers, families if whole else changed, portraits)
+    firsts = np.concatenate([_array(writer, segment, "first_texts") for segment in writer.manifest.of_kind("cleans")])
+    query = "SELECT family_id, label, exemplar_text_id, reuse, frame FROM base_family_names"
+    kept = {row[0]: row[1:] for row in con.execute(query).fetchall()}
+    rows = []
+    for name in names:
+        number = int(name[2:])
+        if portrait := portraits.get(number):
+            label, alike = called.get(number, ""), portrait.reuse
+            rows.append((label, int(firsts[portrait.exemplar]), alike.share, alike.frame))
+        else:
+            rows.append((called.get(number, kept[name][0]), *kept[name][1:]))
+    columns = ("label", pa.string()), ("exemplar_text_id", pa.int64()), ("reuse", pa.float64()), ("frame", pa.int32())
+    found = {"family_id": pa.array(names, pa.string())}
+    return found | {name: pa.array([row[at] for row in rows], kind) for at, (name, kind) in enumerate(columns)}
 
 
 def _retired(labels: IntArray, known: IntArray, former_names: list[str], numbers: IntArray) -> IntArray:
@@ -220,79 +264,30 @@ def _retired(labels: IntArray, known: IntArray, former_names: list[str], numbers
     return np.where(np.isin(retired, numbers), -1, retired)
 
 
-def _quiet(
-    con: duckdb.DuckDBPyConnection, naming: Naming, labels: IntArray, weights: dict[str, Any]
-) -> list[FamilyEvent]:
+def _quiet(con: duckdb.DuckDBPyConnection, naming: Naming, labels: IntArray, sent: Sent) -> list[FamilyEvent]:
     """Tell which families fell quiet or are sent again."""
-    when = np.ma.filled(np.ma.asarray(weights["last_ts"]), np.datetime64("NaT")).astype("datetime64[us]")
-    own = labels[np.asarray(weights["clean_id"])]
-    timed = (own >= 0) & ~np.isnat(when)
-    last = np.full(len(naming.names), np.datetime64("NaT"), "datetime64[us]")
-    order = np.argsort(when[timed], kind="stable")
-    last[own[timed][order]] = when[timed][order]  # the last one stays
-    if np.isnat(when).all():
+    timed = np.flatnonzero((labels >= 0) & ~np.isnat(sent.last))
+    if np.isnat(sent.last).all():
         return []
+    latest = np.full(len(naming.names), np.iinfo(np.int64).min)  # NaT
+    np.maximum.at(latest, labels[timed], sent.last[timed].astype(np.int64))
+    last = latest.view("datetime64[us]")
     returned = {event.family_id for event in naming.events if event.event is Event.RETURNED}
     rows = con.execute(
         "SELECT family_id FROM base_family_events WHERE event IN ('dormant', 'returned') "
         "GROUP BY family_id HAVING arg_max(event, (ts, run_id)) = 'dormant'"
     ).fetchall()
-    return fall_quiet(naming.names, last, np.nanmax(when), {name for (name,) in rows} - returned)
+    return fall_quiet(naming.names, last, np.nanmax(sent.last), {name for (name,) in rows} - returned)
 
 
 def _numbered(con: duckdb.DuckDBPyConnection, name: str, table: str, n: int) -> IntArray:
-    """Return which group of a table each clean text is in, numbered from 0, -1 for none."""
-    rows = con.execute(f"SELECT clean_id, dense_rank() OVER (ORDER BY {name}) - 1 AS number FROM {table}").fetchnumpy()
+    """Return which group of a table each clean text is in, numbered from 0 in the order of their names, -1 for none."""
+    rows = arrow(con, f"SELECT clean_id, {name} AS name FROM {table}")
+    encoded = rows["name"].combine_chunks().dictionary_encode()
+    rank = pc.rank(encoded.dictionary).to_numpy().astype(np.int64) - 1
     numbers = np.full(n, -1, dtype=np.int64)
-    numbers[np.asarray(rows["clean_id"], dtype=np.int64)] = np.asarray(rows["number"], dtype=np.int64)
+    numbers[rows["clean_id"].to_numpy()] = rank[encoded.indices.to_numpy()] if len(rows) else -1
     return numbers
-
-
-def _exemplars(labels: IntArray, vectors: Vectors) -> IntArray:
-    """Choose the member nearest to the mean of a sample of each family; ties go to the lowest clean id."""
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(int(labels.max(initial=-1)) + 2))
-    chosen = []
-    for start, stop in itertools.pairwise(starts.tolist()):
-        rows = _spread(order[start:stop].astype(np.int64), EXEMPLARS)
-        block = vectors.take(rows)
-        chosen.append(int(rows[int(np.argmax(np.round(block @ block.mean(axis=0), 6)))]))
-    return np.asarray(chosen, dtype=np.int64)
-
-
-def _describe(
-    con: duckdb.DuckDBPyConnection, labels: IntArray, exemplars: IntArray
-) -> tuple[list[Reuse], list[str], list[list[str]]]:
-    """Return template reuse, exemplar text and a few texts of each family."""
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(len(exemplars) + 1))
-    picked = [_spread(order[starts[i] : starts[i + 1]], SAMPLE) for i in range(len(exemplars))]
-    wanted = np.unique(np.concatenate([exemplars, *picked])) if len(exemplars) else np.zeros(0, dtype=np.int64)
-    con.register("wanted", pa.table({"clean_id": pa.array(wanted)}))
-    rows = con.execute("SELECT clean_id, clean[1:4000] FROM base_cleans SEMI JOIN wanted USING (clean_id)").fetchall()
-    con.unregister("wanted")
-    text = dict(rows)
-    reuses = [
-        reuse(text[int(exemplar)], [text[int(row)] for row in rows_of if row != exemplar])
-        for exemplar, rows_of in zip(exemplars, picked, strict=True)
-    ]
-    samples = [[text[int(row)] for row in _spread(rows_of, MEMBERS)] for rows_of in picked]
-    return reuses, [text[int(exemplar)] for exemplar in exemplars], samples
-
-
-def _spread(rows: IntArray, size: int) -> IntArray:
-    """Take at most `size` rows, evenly spread."""
-    return rows if len(rows) <= size else rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)]
-
-
-def _text_ids(con: duckdb.DuckDBPyConnection, cleans: IntArray) -> pa.Array:
-    """Return the lowest text id of each clean text."""
-    con.register("wanted", pa.table({"position": np.arange(len(cleans)), "clean_id": cleans}))
-    found = con.sql(
-        "SELECT min(text_id) AS text_id FROM wanted JOIN base_text_cleans USING (clean_id) GROUP BY position ORDER BY position"
-    ).to_arrow_table()
-    con.unregister("wanted")
-    return found["text_id"].combine_chunks()
 
 
 def _events(

@@ -104,6 +104,10 @@ class Graph:
         order = np.argsort(neighbours < 0, axis=1, kind="stable")
         return type(self)(np.take_along_axis(neighbours, order, 1), np.take_along_axis(distances, order, 1))
 
+    def unlinked(self) -> Self:
+        """Return a graph of the same texts in which none is near another."""
+        return type(self)(np.full_like(self.neighbours, -1), np.full_like(self.distances, np.inf))
+
     def edges(self) -> tuple[Int32, Int32, Float32]:
         """Directed edges as (source int32, target int32, distance float32), by source, then (distance, target)."""
         source, column = np.nonzero(self.neighbours >= 0)

@@ -111,10 +111,11 @@ class Chooser:
     def _of_part(self, hashes: list[int], positions: list[int]) -> list[int]:
         """Choose among the fingerprints of one passage, given in their order."""
         found = list(zip(hashes, positions, strict=True))
-        kept = [place for one, place in found if one in self.taken]
-        for one, place in found:
-            if one not in self.refused and _apart(place, kept) >= SPACING:
-                insort(kept, place)
+        kept: list[int] = []
+        for known, apart in ((True, NGRAM), (False, SPACING)):  # those of earlier templates first
+            for one, place in found:
+                if (one in self.taken) is known and one not in self.refused and _apart(place, kept) >= apart:
+                    insort(kept, place)
         chosen = [one for one, place in found if _apart(place, kept) == 0]
         self.taken.update(chosen)
         self.refused.update(one for one, place in found if one not in self.taken and _apart(place, kept) < NGRAM)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from promptscan.cleans import CleanTexts
 from promptscan.labels import LENGTH, class_terms, template_label
+from promptscan.portraits import LENGTH as CHARACTERS
+from promptscan.portraits import Portrait
+from promptscan.store import Writer
 
+Int64 = NDArray[np.int64]
 MEMBERS = 6  # texts of a family that are read for its label
 BACKGROUND = 2_048  # texts of no family that everyday words are known by
 TEMPLATE_SHARE = 1 / 3  # of a family's texts that its template must have for the family to be called by it
@@ -18,45 +23,54 @@ RIVAL = 0.5  # of the commonest template's texts with which a former one still n
 
 
 def label_families(
+    writer: Writer,
     con: duckdb.DuckDBPyConnection,
-    labels: NDArray[np.int64],
-    names: Sequence[str],
-    exemplars: Sequence[str],
-    samples: Sequence[Sequence[str]],
-) -> list[str]:
+    numbers: Int64,
+    changed: Int64,
+    portraits: Mapping[int, Portrait],
+) -> dict[int, str]:
     """Label families; one keeps its former label while that still says what its texts have in common.
 
     Args:
-        con: a connection with the views of the draft, in which the families are still the former ones.
-        labels: int64 (n,), family of each clean text by number, -1 for none.
-        names: id of each family.
-        exemplars: the text that stands for each.
-        samples: texts of each, any number.
+        writer: the draft.
+        con: a connection with its views, in which the families are still the former ones.
+        numbers: int64 (n,), number of each clean text's family, -1 for none.
+        changed: int64 (f,), numbers of the families to label, ascending.
+        portraits: of those of them whose sample has changed; the others have a label already.
+
+    Returns:
+        Labels by number; without those whose template does not name them and whose sample is as it was.
     """
-    former = dict(con.execute("SELECT family_id, label FROM base_family_names").fetchall())
-    templates = _template_labels(con, labels, len(names))
-    background = _background(con, labels)
+    former = dict(con.execute("SELECT family_id[3:]::BIGINT, label FROM base_family_names").fetchall())
+    templates = _template_labels(con, numbers, changed)
+    sizes = np.bincount(numbers[numbers >= 0], minlength=int(changed.max(initial=-1)) + 1)
+    found, asking = dict[int, str](), list[int]()
+    for number in changed.tolist():
+        if number in portraits and sizes[number] == 1:
+            found[number] = portraits[number].text[:LENGTH]
+        elif known := templates.get(number):
+            found[number] = former[number] if former.get(number) in known else known[0]
+        elif number in portraits:
+            asking.append(number)
+    if not asking:
+        return found
+    background = _background(writer, numbers)
     groups = [background[start : start + MEMBERS] for start in range(0, len(background), MEMBERS)]
-    terms = class_terms([*(list(texts)[:MEMBERS] for texts in samples), *groups])
-    sizes = np.bincount(labels[labels >= 0], minlength=len(names))
-    found = []
-    for number, name in enumerate(names):
-        before = former.get(name)
-        if sizes[number] == 1:
-            found.append(exemplars[number][:LENGTH])
-        elif templates[number]:
-            found.append(before if before in templates[number] else templates[number][0])
-        elif before is not None and terms.still_holds(number, before):
-            found.append(before)
+    others = [list(portrait.others[:MEMBERS]) for number, portrait in portraits.items() if number not in set(asking)]
+    terms = class_terms([*(portraits[number].others[:MEMBERS] for number in asking), *others, *groups])
+    for place, number in enumerate(asking):
+        before = former.get(number)
+        if before is not None and terms.still_holds(place, before):
+            found[number] = before
         else:
-            found.append(terms.label(number) or exemplars[number][:LENGTH])
+            found[number] = terms.label(place) or portraits[number].text[:LENGTH]
     return found
 
 
-def _template_labels(con: duckdb.DuckDBPyConnection, labels: NDArray[np.int64], count: int) -> list[list[str]]:
-    """Return for each family the labels of its templates that may name it, best first."""
-    members = np.flatnonzero(labels >= 0)
-    con.register("labelled", pa.table({"clean_id": members, "family": labels[members]}))
+def _template_labels(con: duckdb.DuckDBPyConnection, numbers: Int64, changed: Int64) -> dict[int, list[str]]:
+    """Return for some families the labels of their templates that may name them, best first."""
+    members = np.flatnonzero(np.isin(numbers, changed))
+    con.register("labelled", pa.table({"clean_id": members, "family": numbers[members]}))
     rows = con.execute(
         "WITH sized AS (SELECT family, count(*) AS n_texts FROM labelled GROUP BY family), "
         "counted AS (SELECT l.family, t.template_id, count(*) AS n FROM labelled l JOIN base_template_members t USING (clean_id) "
@@ -67,20 +81,15 @@ def _template_labels(con: duckdb.DuckDBPyConnection, labels: NDArray[np.int64], 
         [TEMPLATE_SHARE, RIVAL],
     ).fetchall()
     con.unregister("labelled")
-    found: list[list[str]] = [[] for _ in range(count)]
+    found: dict[int, list[str]] = {}
     for family, written in rows:
-        found[family].append(template_label(written))
+        found.setdefault(family, []).append(template_label(written))
     return found
 
 
-def _background(con: duckdb.DuckDBPyConnection, labels: NDArray[np.int64]) -> list[str]:
+def _background(writer: Writer, numbers: Int64) -> list[str]:
     """Return a spread of the texts that are in no family."""
-    noise = np.flatnonzero(labels < 0)
+    noise = np.flatnonzero(numbers < 0)
     if len(noise) > BACKGROUND:
         noise = noise[np.linspace(0, len(noise) - 1, BACKGROUND).astype(np.int64)]
-    con.register("wanted", pa.table({"clean_id": noise}))
-    rows = con.execute(
-        "SELECT clean[1:4000] FROM base_cleans SEMI JOIN wanted USING (clean_id) ORDER BY clean_id"
-    ).fetchall()
-    con.unregister("wanted")
-    return [row[0] for row in rows]
+    return [text[:CHARACTERS] for text in CleanTexts(writer).take(noise)]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from promptscan.assign import assign
 from promptscan.clustering import CAP, cluster_graph
@@ -16,9 +14,6 @@ from promptscan.hierarchy import ClusterTree, read_tree
 from promptscan.rules import FamilyRules
 from promptscan.union import unite
 from promptscan.vectors import Float32, Int64
-
-GROWTH = 1.05
-"""Clustering a region anew whenever it has grown by a twentieth costs a text about twenty clusterings, 0.1 ms, in its life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +66,10 @@ def find_all(graph: Graph, probes: Int64, rules: FamilyRules) -> Membership:
     return _found(graph, probes, rules)
 
 
-def find_new(graph: Graph, known: Membership, groups: Groupings, rules: FamilyRules, *, first_new: int) -> Membership:
-    """Assign new texts to known families and cluster the rest; what has grown by `GROWTH` since is clustered anew.
+def find_new(
+    graph: Graph, known: Membership, groups: Groupings, rules: FamilyRules, *, first_new: int, stale: NDArray[np.bool_]
+) -> Membership:
+    """Assign new texts to known families and cluster the rest; regions that have grown since are clustered anew.
 
     Outside of those regions known members stay where they are; inside, families are what `find_all` would say, and the
     registry finds their names again. A family was made from the density of its time: with more texts around, some split and some
@@ -84,11 +81,11 @@ def find_new(graph: Graph, known: Membership, groups: Groupings, rules: FamilyRu
         groups: of all clean texts; a text goes with its unit first, then with its duplicates, then with its probe.
         rules: what makes a family.
         first_new: first new row; the cost follows the new rows and the noise that they lead to.
+        stale: bool (n,), rows of the regions that have grown; see `regions.grown_rows`.
 
     Returns:
         The known families that are left, in their order, and then new ones.
     """
-    stale = stale_rows(graph, groups.probes, first_new)
     known = _clustered_anew(graph, known, groups.probes, rules, stale)
     assigned = assign(
         graph,
@@ -118,37 +115,6 @@ def find_new(graph: Graph, known: Membership, groups: Groupings, rules: FamilyRu
     with_template = np.concatenate([with_template, found.with_template])
     left = np.unique(labels[labels >= 0])
     return Membership(renumbered(labels), probabilities, reach, with_template[left])
-
-
-def stale_rows(graph: Graph, probes: Int64, first_new: int) -> NDArray[np.bool_]:
-    """Tell which rows are in a region that new rows carried over the next power of `GROWTH` in size.
-
-    Nothing links texts of different regions: no distance within the cap, and no probe. So a region can be clustered by
-    itself, and counting sizes from the rows alone needs no memory of when that was done last.
-
-    Args:
-        graph: nearest neighbours of all clean texts.
-        probes: int64 (n,), probe of each text, -1 for none.
-        first_new: first new row.
-
-    Returns:
-        bool (n,).
-    """
-    if first_new == graph.n:
-        return np.zeros(graph.n, bool)
-    linked = graph.distances <= CAP
-    probed = np.flatnonzero(probes >= 0)
-    rows = np.repeat(np.arange(graph.n, dtype=np.int32), linked.sum(axis=1))
-    source = np.concatenate([rows, probed.astype(np.int32)])
-    target = np.concatenate([graph.neighbours[linked], (graph.n + probes[probed]).astype(np.int32)])
-    size = graph.n + int(probes.max(initial=-1)) + 1
-    links = coo_array((np.ones(len(source), np.int8), (source, target)), shape=(size, size))
-    region = connected_components(links, directed=False)[1][: graph.n]
-    sizes = np.bincount(region, minlength=size)
-    before = np.bincount(region[:first_new], minlength=size)
-    with np.errstate(divide="ignore"):
-        grown = np.floor(np.log(sizes) / np.log(GROWTH)) > np.floor(np.log(before) / np.log(GROWTH))
-    return np.asarray(grown[region], bool)
 
 
 def _clustered_anew(

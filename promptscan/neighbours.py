@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -247,10 +248,12 @@ class _Join:
 
 
 def _one_thread_each() -> None:
-    """Give the calling worker thread a FAISS of its own: small products gain nothing from a second level of threads."""
+    """Give the calling worker thread a FAISS, and torch, of its own: small products gain nothing from more threads inside."""
     import faiss
 
     faiss.omp_set_num_threads(1)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 def _squares(keys: Int64) -> Float32:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from promptscan.cleans import FILE, save_clean_texts
 from promptscan.shown import SUSPECT, as_shown
 from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet, literal, one, script, statements
 from promptscan.store import Writer
@@ -127,6 +128,7 @@ def normalise(writer: Writer, *, progress: Progress = silent) -> NormaliseReport
             for table, order in (("cleans", "clean_id"), ("text_cleans", "text_id")):
                 path = directory / f"{table}.parquet"
                 copy_parquet(con, f"FROM new_{table} ORDER BY {order}", path, group=LOOKUP_GROUP)
+            save_clean_texts(directory / "cleans.parquet", directory / FILE)
             _save_ways_back(con, directory)
             meta["n_cleans"] = one(con, "SELECT count(*) FROM new_cleans")[0]
     finally:

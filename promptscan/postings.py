@@ -27,11 +27,13 @@ class Postings:
         indptr: bucket i is texts[indptr[i]:indptr[i + 1]]. int32 (u + 1,), int64 from 2**31 fingerprints on: most buckets have
             one text, so 8 + 4 + 4 bytes are stored for a fingerprint.
         texts: ascending within a bucket, each once. int32 (f,).
+        stop: a number that is above those of all texts, where one is known without reading them.
     """
 
     hashes: NDArray[np.uint64]
     indptr: NDArray[np.int32] | NDArray[np.int64]
     texts: NDArray[np.int32]
+    stop: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from dataclasses import astuple, dataclass
 
 from promptscan.banks import bank_digest
 from promptscan.seedbanks import SeedBank, banks_digest
-from promptscan.store import Manifest
+from promptscan.store import Manifest, Segment
 
 INPUTS = ("graph", "prompts", "cleans", "templates", "probes")
 PROBE_INPUTS = ("templates", "nesting")
 EDGE_INPUTS = ("cleans", "fingerprints", "graph")
+BACKGROUND_GROWN = 1.25
 CAPABILITY_INPUTS = ("cleans", "vectors", "templates")
 
 
@@ -48,7 +49,7 @@ def probe_key(manifest: Manifest) -> str:
     """Digest what probes are made from."""
     names = [segment.name for segment in manifest.segments if segment.kind in PROBE_INPUTS]
     encoder = manifest.encoder.digest if manifest.encoder else ""
-    return hashlib.sha256(json.dumps(["probes 1", names, encoder]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(["probes 2", names, encoder]).encode()).hexdigest()
 
 
 def capability_key(manifest: Manifest, banks: Sequence[SeedBank]) -> str:
@@ -59,4 +60,20 @@ def capability_key(manifest: Manifest, banks: Sequence[SeedBank]) -> str:
         for segment in manifest.of_kind("families")
         for name in ("members.parquet", "family_names.parquet")
     ]
-    return hashlib.sha256(json.dumps(["capabilities 1", names, families, banks_digest(banks)]).encode()).hexdigest()
+    drawn = background_n(manifest.of_kind("capabilities"), manifest)
+    document = ["capabilities 3", names, families, banks_digest(banks), drawn]
+    return hashlib.sha256(json.dumps(document).encode()).hexdigest()
+
+
+def background_n(before: Sequence[Segment], manifest: Manifest) -> int:
+    """Return the number of clean texts that the background of capabilities is drawn from.
+
+    Those of the last draw, until the store has grown by `BACKGROUND_GROWN`: so families keep what they were judged as.
+
+    Args:
+        before: the capabilities there are.
+        manifest: the draft.
+    """
+    n = sum(int(segment.meta["n_cleans"]) for segment in manifest.of_kind("cleans"))
+    drawn = [int(segment.meta.get("background_n", 0)) for segment in before]
+    return drawn[0] if drawn and drawn[0] <= n < BACKGROUND_GROWN * drawn[0] else n

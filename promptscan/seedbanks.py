@@ -1,5 +1,7 @@
 """Seed banks: what a capability is asked like, as TOML files; promptscan's own and those a user drops beside them.
 
+A user's files lie in STORE/seeds, for one store, or in the folder of the setting `capability_seeds` (`--seeds`), for several.
+
 capability = "cybersecurity"        # a user's file with the name of a known one replaces it
 about = "attack and defence of computers"                       # optional
 cues = ["which vulnerability"]      # optional: phrases that speak for the capability wherever they stand
@@ -18,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from promptscan.errors import UsageError
+
+FOLDER = "seeds"
+"""Folder of a store whose `*.toml` files belong to every build of it."""
 
 OTHER = "other"
 """The bank of everyday prompts that probe nothing: part of the background, and the name of no capability."""
@@ -52,27 +57,40 @@ class SeedBank:
         return [text for _, text in self.seeds]
 
 
-def load_banks(extra: Path | None = None) -> tuple[SeedBank, ...]:
-    """Read promptscan's banks and, if any, the user's, which add capabilities or replace those of the same name.
+def load_banks(*places: Path | None) -> tuple[SeedBank, ...]:
+    """Read promptscan's banks and the user's, which add capabilities or replace those of the same name.
 
     Args:
-        extra: a TOML file, or a folder whose `*.toml` files are read.
+        places: TOML files, or folders whose `*.toml` files are read; a later place replaces what an earlier one says.
 
     Returns:
         The banks sorted by capability; `other` is one of them.
 
     Raises:
-        UsageError: the place or a file can't be read, or a file is no seed bank.
+        UsageError: a place or a file can't be read, or a file is no seed bank.
     """
     banks = {bank.capability: bank for bank in map(read_bank, sorted(_SHIPPED.glob("*.toml")))}
-    own: dict[str, Path] = {}
-    for path in _files(extra):
-        bank = read_bank(path)
-        if bank.capability in own:
-            raise UsageError(f"{path}: {own[bank.capability]} has capability {bank.capability!r} too; keep one of them")
-        own[bank.capability] = path
-        banks[bank.capability] = bank
+    for place in places:
+        own: dict[str, Path] = {}
+        for path in _files(place):
+            bank = read_bank(path)
+            if bank.capability in own:
+                raise UsageError(
+                    f"{path}: {own[bank.capability]} has capability {bank.capability!r} too; keep one of them"
+                )
+            own[bank.capability] = path
+            banks[bank.capability] = bank
     return tuple(banks[name] for name in sorted(banks))
+
+
+def store_banks(root: Path, extra: Path | None) -> tuple[SeedBank, ...]:
+    """Read the banks that hold for a store: promptscan's, those dropped into its folder `seeds`, and those of the setting.
+
+    Raises:
+        UsageError: see `load_banks`.
+    """
+    dropped = root / FOLDER
+    return load_banks(dropped if dropped.is_dir() else None, extra)
 
 
 def banks_digest(banks: Sequence[SeedBank]) -> str:

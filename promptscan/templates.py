@@ -132,33 +132,42 @@ def _exact(fixed: tuple[str, ...], text: str) -> list[str] | None:
 
 
 @lru_cache(maxsize=4096)
-def _anchors(fixed: tuple[str, ...]) -> tuple[Words, NDArray[np.int64], Counter[str]]:
-    """Return the fixed words in one row, the part each is of, and how often each occurs."""
+def _anchors(fixed: tuple[str, ...]) -> tuple[Words, NDArray[np.int64], Counter[str], int]:
+    """Return the fixed words in one row, the part each is of, how often each occurs, and how many parts have any."""
     cut = [cut_words(part.casefold()) for part in fixed]
     words = [word for part in cut for word in part.words]
     nowhere = np.zeros(len(words), np.int64)
+    sizes = [len(part.words) for part in cut]
     return (
         Words("", words, nowhere, nowhere),
-        np.repeat(np.arange(len(cut)), [len(part.words) for part in cut]),
+        np.repeat(np.arange(len(cut)), sizes),
         Counter(words),
+        len(cut) - sizes.count(0),
     )
+
+
+@lru_cache(maxsize=16)
+def _folded(text: str) -> tuple[Words, Counter[str]]:
+    """Return the words of a text without case, and how often each occurs; a text is tried with one template after another."""
+    place = cut_words(text)
+    words = [word.casefold() for word in place.words]
+    return Words(text, words, place.start, place.end), Counter(words)
 
 
 def _aligned(fixed: tuple[str, ...], text: str) -> list[str] | None:
     """Return the values of a text that has nearly all fixed words."""
-    anchors, part_of, counts = _anchors(fixed)
+    anchors, part_of, counts, parts = _anchors(fixed)
     wanted = max(1.0, ENOUGH * len(anchors.words))
-    place = cut_words(text)
-    folded = Words(text, [word.casefold() for word in place.words], place.start, place.end)
-    if (counts & Counter(folded.words)).total() < wanted:
+    place, own = _folded(text)
+    if sum(min(count, own[word]) for word, count in counts.items() if word in own) < wanted:
         return None
-    position = align(anchors, [folded])[0]
+    position = align(anchors, [place])[0]
     here = position >= 0
-    if here.sum() < wanted or len(np.unique(part_of[here])) != len(np.unique(part_of)):
-        return None
     part, where = part_of[here], position[here]
+    if len(part) < wanted or np.count_nonzero(np.diff(part)) + min(1, len(part)) != parts:
+        return None
     if len(fixed) == 1:
-        return [] if len(folded.words) <= len(anchors.words) / ENOUGH else None
+        return [] if len(place.words) <= len(anchors.words) / ENOUGH else None
     values = []
     for slot in range(len(fixed) - 1):
         before, after = np.searchsorted(part, slot, side="right"), np.searchsorted(part, slot + 1)

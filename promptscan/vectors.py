@@ -116,6 +116,12 @@ class Vectors:
                 widen(part[lo - first : hi - first], out[lo - start : hi - start])
         return _normalise(out)
 
+    def spread(self, *, sample: int = 4_096, seed: int = 0) -> float:
+        """Return the total variance of the rows that are not zero, 0..1, over a sample of them; 0 where they are all the same."""
+        rows = self.take(self.sample(sample, seed=seed))
+        rows = rows[rows.any(axis=1)]
+        return max(0.0, 1.0 - float((rows.mean(axis=0, dtype=np.float64) ** 2).sum())) if len(rows) else 0.0
+
     def blocks(self, rows_per_block: int = 16_384, *, start: int = 0) -> Iterator[tuple[int, Float32]]:
         """Go through the rows from `start` on; yields (first row, float32 (m, d)) with m <= rows_per_block."""
         for first in range(start, self.n, rows_per_block):

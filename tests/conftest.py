@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -47,3 +48,22 @@ def built(tmp_path_factory: pytest.TempPathFactory, log: Path) -> Path:
 def store(built: Path, tmp_path: Path) -> Path:
     """A copy of the built store to write to."""
     return Path(shutil.copytree(built, tmp_path / "store"))
+
+
+@pytest.fixture(scope="session")
+def other_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second encoder, as a sentence-transformers folder: the static one turned about, and of fewer dimensions."""
+    from promptscan.encoders import StaticEncoder, load_encoder
+    from promptscan.weights import quiet
+
+    with quiet():
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+        static = load_encoder("static")
+        assert isinstance(static, StaticEncoder)
+        turn = np.random.default_rng(0).standard_normal((static.weights.shape[1], 48)).astype(np.float32)
+        module = StaticEmbedding(static.tokenizer, embedding_weights=static.weights @ turn)
+        folder = tmp_path_factory.mktemp("encoder") / "turned"
+        SentenceTransformer(modules=[module], device="cpu").save(str(folder))
+    return folder

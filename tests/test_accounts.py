@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 
 import promptscan
 from promptscan.accounts import ORDER, AccountsStage, join_accounts
+from promptscan.api import writing
+from promptscan.build import Run, build
 from promptscan.config import Settings
 from promptscan.counts import ARRAYS, Counts
 from promptscan.store import Writer, open_writer
@@ -52,6 +55,51 @@ def test_adding_a_day_gives_what_counting_everything_gives(grown: Path, tmp_path
             )
         for name in ARRAYS:
             assert np.array_equal(np.load(kept / f"{name}.npy"), np.load(stats(writer) / f"{name}.npy")), name
+
+
+def again(store: Path) -> list[str]:
+    """Count a store's joins from nothing, and return the tables that differ from those it has."""
+    with open_writer(store) as writer:
+        kept = stats(writer)
+        held = {path.name: path.read_bytes() for path in kept.iterdir()}
+        tables = {table: pq.read_table(kept / f"{table}.parquet") for table in ORDER}
+        arrays = {name: np.load(kept / f"{name}.npy") for name in ARRAYS}
+        shutil.rmtree(kept)
+        writer.drop("stats")
+        join_accounts(writer)
+        made = stats(writer)
+        other = [name for name, table in tables.items() if not pq.read_table(made / f"{name}.parquet").equals(table)]
+        other += [name for name, array in arrays.items() if not np.array_equal(np.load(made / f"{name}.npy"), array)]
+        for name, data in held.items():
+            (made / name).write_bytes(data)
+    return other
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_day_after_day_the_joins_are_those_of_counting_everything(tmp_path: Path, seed: int):
+    store, dice = tmp_path / "store", random.Random(seed)
+    rows = sample_rows(seed)
+    dice.shuffle(rows)
+    clock = [dict(row, ts=None) if dice.random() < 0.1 else row for row in rows]
+    families = set()
+    for day in range(5):
+        part = clock[day * 66 : (day + 1) * 66] + dice.sample(clock[: (day + 1) * 66], 20)  # known ones are sent again
+        renamed = [dict(row, prompt_id=f"{day}-{n}", account_id=f"user-{dice.randrange(30)}") for n, row in enumerate(part)]
+        promptscan.scan(write_jsonl(tmp_path / f"{day}.jsonl", renamed), settings=Settings(store=store))
+        with open_writer(store) as writer:
+            families.add(int(writer.manifest.of_kind("families")[0].meta["families"]))
+        assert not again(store), day
+    assert len(families) > 1, "families came while days were added"
+
+
+def test_families_that_lose_texts_are_counted_again(grown: Path, tmp_path: Path):
+    store = Path(shutil.copytree(grown, tmp_path / "store"))
+    settings = Settings(store=store, min_family_size=70)
+    with writing(settings) as writer:
+        before = int(writer.manifest.of_kind("families")[0].meta["families"])
+        build(writer, settings, Run.start("test"), recluster=True)
+        assert int(writer.manifest.of_kind("families")[0].meta["families"]) < before
+    assert not again(store)
 
 
 def test_rows_of_texts_that_were_not_sent_again_are_kept(grown: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

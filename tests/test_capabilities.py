@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from promptscan.capabilities import CONVINCING, Judge, make_judge
 from promptscan.config import Configured, Settings
 from promptscan.encoders import Encoder, load_encoder
 from promptscan.errors import UsageError
+from promptscan.judgement import load_judge, save_judge
 from promptscan.seedbanks import OTHER, SeedBank, banks_digest, load_banks
+from tests.commands import promptscan as command
 from tests.commands import refused
 from tests.logs import POC, REPEATED, WORDS
 
@@ -95,7 +98,15 @@ class TestUserBanks:
         assert len(banks) == len(load_banks()) + 1
         assert banks["maths"].texts == banks["gardening"].texts
         assert banks_digest(load_banks(tmp_path)) != banks_digest(load_banks())
-        assert load_banks(tmp_path / "a.toml") == tuple(bank for bank in load_banks(tmp_path / "a.toml"))
+        assert {bank.capability for bank in load_banks(tmp_path / "a.toml")} == {*banks}
+
+    def test_of_two_places_the_later_one_wins(self, tmp_path: Path):
+        for name in ("dropped", "set"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "mine.toml").write_text(f'about = "{name}"\n' + GARDEN.replace("gardening", "maths"))
+        found = {bank.capability: bank.about for bank in load_banks(tmp_path / "dropped", tmp_path / "set")}
+        assert found["maths"] == "set"
+        assert {bank.capability: bank.about for bank in load_banks(None, tmp_path / "dropped")}["maths"] == "dropped"
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -251,9 +262,76 @@ class TestStore:
         said = f"SELECT capability FROM families WHERE label = '{REPEATED[:80]}'"
         assert rows(store, said) == [{"capability": "sea shanties"}]
 
+    @pytest.mark.parametrize("how", ["setting", "flag", "folder"])
     def test_a_bad_seed_file_stops_the_command_in_one_line(
-        self, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
     ):
-        (tmp_path / "mine.toml").write_text("capability = 1")
-        monkeypatch.setenv("PROMPTSCAN_CAPABILITY_SEEDS", str(tmp_path))
-        assert "mine.toml: capability is 1; wanted a string" in refused(2, "--store", store, "build")
+        folder = store / "seeds" if how == "folder" else tmp_path
+        (folder / "mine.toml").write_text("capability = 1")
+        if how == "setting":
+            monkeypatch.setenv("PROMPTSCAN_CAPABILITY_SEEDS", str(tmp_path))
+        words = ("--seeds", str(tmp_path)) if how == "flag" else ()
+        current = (store / "CURRENT").read_bytes()
+        assert "mine.toml: capability is 1; wanted a string" in refused(2, "--store", store, "build", *words)
+        assert (store / "CURRENT").read_bytes() == current
+
+    @pytest.mark.parametrize("how", ["flag", "folder"])
+    def test_a_file_dropped_into_the_store_or_named_by_a_flag_is_a_capability(
+        self, store: Path, tmp_path: Path, how: str
+    ):
+        path = (store / "seeds" if how == "folder" else tmp_path) / "sea.toml"
+        path.write_text(
+            'capability = "sea shanties"\n[seeds]\nen = '
+            + json.dumps([f"Sing the shipping forecast as a {kind} with herring and gales" for kind in WORDS[:6]])
+        )
+        ran = command("--store", store, "build", *(("--seeds", str(path)) if how == "flag" else ()))
+        assert ran.code == 0, ran.err
+        said = f"SELECT capability FROM families WHERE label = '{REPEATED[:80]}'"
+        assert rows(store, said) == [{"capability": "sea shanties"}]
+
+
+def probes(root: Path, identifier: str) -> list[dict[str, Any]]:
+    ran = command("--store", root, "show", identifier, "--json")
+    assert ran.code == 0, ran.err
+    found: list[dict[str, Any]] = json.loads(ran.out)["probes"]
+    return found
+
+
+class TestTexts:
+    """What a single text probes."""
+
+    def test_text_and_prompt_say_what_the_text_probes(self, built: Path):
+        for start, capability in ((POC[:20], "cybersecurity"), ("Grade the following", "rubric grading")):
+            said = f"SELECT text_id, prompt_id FROM prompts JOIN texts USING (text_id) WHERE starts_with(text, '{start}') LIMIT 1"
+            row = rows(built, said)[0]
+            by_text, by_prompt = probes(built, f"text:{row['text_id']}"), probes(built, f"prompt:{row['prompt_id']}")
+            assert by_text == by_prompt
+            assert (by_text[0]["capability"], by_text[0]["convincing"]) == (capability, True)
+            assert [one["percentile"] for one in by_text] == sorted((one["percentile"] for one in by_text), reverse=True)
+            assert capability in command("--store", built, "show", f"text:{row['text_id']}").out
+
+    def test_a_text_of_no_family_has_percentiles_too(self, built: Path):
+        row = rows(built, "SELECT text_id FROM texts WHERE family_id IS NULL LIMIT 1")[0]
+        found = probes(built, f"text:{row['text_id']}")
+        assert len(found) == 4
+        assert all(0 <= one["percentile"] <= 1 for one in found)
+
+    def test_neither_an_encoder_nor_other_texts_are_read(self, built: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("promptscan.encoders.load_encoder", lambda *_, **__: pytest.fail("the encoder was loaded"))
+        monkeypatch.setattr("promptscan.rows.text_vectors", lambda *_: pytest.fail("all vectors were opened"))
+        assert probes(built, "text:0")
+
+    def test_the_judge_that_is_kept_judges_like_the_one_that_was_made(self, judge: Judge, tmp_path: Path):
+        save_judge(judge, tmp_path)
+        segment = SimpleNamespace(has=lambda _: True, file=lambda name: tmp_path / name)
+        files = SimpleNamespace(manifest=SimpleNamespace(of_kind=lambda _: [segment]), verified=lambda path: path)
+        again = load_judge(files)
+        assert again is not None
+        assert (again.names, again.cues) == (judge.names, judge.cues)
+        vectors = judge.seeds[:7]
+        assert (again.scores(vectors, CODE[:7]) == judge.scores(vectors, CODE[:7])).all()
+
+    def test_a_store_without_families_says_nothing(self, tmp_path: Path):
+        ran = command("--store", tmp_path / "s", "scan", "-", stdin=b'{"text": "good morning", "prompt_id": "p"}')
+        assert ran.code == 0, ran.err
+        assert probes(tmp_path / "s", "p") in ([], probes(tmp_path / "s", "text:0"))

@@ -238,6 +238,20 @@ class TestList:
         assert {"percentile", "template", "days", "event", "banks", "benign_share"} <= set(rows[0])
         assert json.loads(rows[0]["days"])[0]["n_prompts"] > 0
 
+    def test_what_benign_banks_know_counts_a_tenth(self, built: Path, banked: Path):
+        before = {row["family_id"]: row for row in families(built)["families"]}
+        after = {row["family_id"]: row for row in families(banked)["families"]}
+        assert max(row["benign_share"] for row in after.values()) > 0.9
+        for name, row in after.items():
+            assert row["score"] == pytest.approx(before[name]["score"] * (1 - 0.9 * row["benign_share"]))
+
+    def test_a_text_says_which_banks_know_it(self, banked: Path):
+        with promptscan.open(banked) as store:
+            known = store.sql("SELECT text_id, bank FROM bank_hits ORDER BY kind, text_id LIMIT 1").to_pylist()[0]
+        ran = command("--store", banked, "show", f"text:{known['text_id']}", "--json")
+        assert [row["bank"] for row in json.loads(ran.out)["banks"]] == [known["bank"]]
+        assert known["bank"] in command("--store", banked, "show", f"text:{known['text_id']}").out
+
     def test_banks_are_marked(self, banked: Path, monkeypatch: pytest.MonkeyPatch):
         rows = {row["family_id"]: row for row in families(banked)["families"]}
         poc, echo = rows[family_of(banked, POC_TEXT)], rows[family_of(banked, REPEATED)]

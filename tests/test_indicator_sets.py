@@ -25,7 +25,7 @@ from promptscan.indicator_sets import (
     indicator_sets,
     remove_indicators,
 )
-from promptscan.indicators import Chooser, read, written
+from promptscan.indicators import BITS, Chooser, read, written
 from promptscan.matchkey import match_keys
 from promptscan.sharing import share
 from promptscan.verdicts import Decision, give
@@ -261,3 +261,12 @@ def test_a_fingerprint_that_two_of_a_text_fall_on_counts_once():
     assert known([POC.format("CVE-1")], {"b": few})["b"].scores.max() <= 1.0
     assert replace(whole, bits=64).comparable(whole.hashes) is whole.hashes
     assert set(few.comparable(whole.hashes).tolist()) <= {0, 1, 2, 3}
+
+
+def test_fingerprints_by_chance_know_nothing_of_a_log(built: Path):
+    with promptscan.open(built) as store:
+        texts = store.sql("SELECT text FROM texts")["text"].to_pylist()
+    drawn = np.random.default_rng(0).integers(0, 1 << BITS, (5_000, 3))
+    index = index_of([tuple(sorted(one)) for one in drawn.tolist()])
+    assert len(index.counts) == 5_000
+    assert len(known([*texts, " ".join(texts)], {"b": index})["b"].texts) == 0

@@ -10,8 +10,9 @@ from promptscan.assign import assign
 from promptscan.cells import update_cells
 from promptscan.clustering import CAP
 from promptscan.graph import Graph
-from promptscan.membership import GROWTH, Groupings, Membership, find_all, find_new, stale_rows
+from promptscan.membership import Groupings, Membership, find_all, find_new
 from promptscan.neighbours import extend_graph
+from promptscan.regions import GROWTH, find_regions, grown_rows
 from promptscan.rules import FamilyRules
 from promptscan.vectors import unit
 from tests.arrays import as_vectors
@@ -29,6 +30,10 @@ def around(centre: int, count: int, *, spread: float = 0.2, seed: int = 0) -> ND
     rng = np.random.default_rng(seed + 1000 * centre)
     middle = unit(np.random.default_rng(centre).standard_normal((1, 32)))
     return unit(middle + spread * rng.standard_normal((count, 32)) / np.sqrt(32))
+
+
+def stale_rows(graph: Graph, probes: Int64, first_new: int) -> NDArray[np.bool_]:
+    return grown_rows(find_regions(graph, probes), first_new)
 
 
 def nothing(n: int) -> Int64:
@@ -60,6 +65,7 @@ def extended(
         groups,
         RULES,
         first_new=len(old),
+        stale=stale_rows(graph_of(rows), groups.probes, len(old)),
     )
 
 
@@ -145,8 +151,9 @@ def test_what_has_grown_is_what_it_would_be_at_once(seed: int):
         np.concatenate([before.reach, np.zeros(len(rows) - n, np.float32)]),
         before.with_template,
     )
-    found = find_new(graph_of(rows), padded, Groupings(templates, nothing(len(rows)), templates), RULES, first_new=n)
     stale = stale_rows(graph_of(rows), templates, n)
+    groups = Groupings(templates, nothing(len(rows)), templates)
+    found = find_new(graph_of(rows), padded, groups, RULES, first_new=n, stale=stale)
     assert stale.mean() > 0.5
     assert partition(np.where(stale, found.labels, -1)) == partition(np.where(stale, at_once.labels, -1))
     assert np.allclose(found.probabilities[stale], at_once.probabilities[stale])

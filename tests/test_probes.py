@@ -15,6 +15,7 @@ import promptscan
 from promptscan.embed import embed_texts
 from promptscan.encoders import load_encoder
 from promptscan.probes import join_templates, skeleton_text, wordings
+from promptscan.seedbanks import load_banks
 from promptscan.vectors import unit
 
 Int64 = NDArray[np.int64]
@@ -63,6 +64,11 @@ def embedded() -> Float32:
     return unit(embed_texts(load_encoder("static"), [*SAME, *ALSO_SAME, *OTHERS]).vectors)
 
 
+@pytest.fixture(scope="module")
+def reference() -> Float32:
+    return unit(embed_texts(load_encoder("static"), [text for bank in load_banks() for text in bank.texts]).vectors)
+
+
 def groups(numbers: Int64) -> set[frozenset[int]]:
     found: dict[int, set[int]] = {}
     for index, number in enumerate(numbers.tolist()):
@@ -78,28 +84,32 @@ def around(centre: Float32, count: int, spread: float, seed: int) -> Float32:
 # wordings
 
 
-def test_wordings_of_one_request_meet_and_strangers_do_not(embedded: Float32):
-    assert groups(wordings(embedded)) == {frozenset({0, 1}), frozenset({2, 3})}
+def test_wordings_of_one_request_meet_and_strangers_do_not(embedded: Float32, reference: Float32):
+    assert groups(wordings(embedded, reference)) == {frozenset({0, 1}), frozenset({2, 3})}
 
 
-def test_the_order_of_the_skeletons_does_not_matter(embedded: Float32):
-    wanted = groups(wordings(embedded))
+def test_the_order_of_the_skeletons_does_not_matter(embedded: Float32, reference: Float32):
+    wanted = groups(wordings(embedded, reference))
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(embedded))
-        assert {frozenset(order[list(group)].tolist()) for group in groups(wordings(embedded[order]))} == wanted
+        found = groups(wordings(embedded[order], reference))
+        assert {frozenset(order[list(group)].tolist()) for group in found} == wanted
 
 
-def test_few_skeletons_meet_only_where_that_is_certain():
-    centre = np.eye(1, 64, dtype=np.float32)[0]
-    close, far = around(centre, 2, 0.2, seed=1), around(centre, 2, 1.5, seed=2)
-    assert groups(wordings(np.concatenate([close, far]))) == {frozenset({0, 1})}
+@pytest.mark.parametrize("rows", [(0, 1), (0, 2), (0, 1, 2), (0, 4, 5, 6), tuple(range(10)), tuple(range(4, 21))])
+def test_few_skeletons_meet_as_many_do(embedded: Float32, reference: Float32, rows: tuple[int, ...]):
+    """What is around a template does not depend on how many others the store happens to have."""
+    wanted = {group for group in groups(wordings(embedded, reference)) if group <= set(rows)}
+    found = groups(wordings(embedded[list(rows)], reference))
+    assert {frozenset(rows[index] for index in group) for group in found} == wanted
 
 
 def test_a_crowd_that_is_alike_is_no_group():
     centre = np.eye(1, 64, dtype=np.float32)[0]
-    crowd = np.concatenate([around(centre, 150, 0.5, seed=3), around(-centre, 150, 3.0, seed=4)])
-    assert float((crowd[:150] @ crowd[:150].T).mean()) > 0.75  # as alike as wordings are
-    assert not groups(wordings(crowd))
+    crowd, elsewhere = around(centre, 150, 0.5, seed=3), around(-centre, 150, 3.0, seed=4)
+    assert float((crowd @ crowd.T).mean()) > 0.75  # as alike as wordings are
+    assert not groups(wordings(crowd, elsewhere))
+    assert not groups(wordings(crowd[:2], np.concatenate([crowd[2:], elsewhere])))
 
 
 def test_a_chain_does_not_join_its_ends():
@@ -107,23 +117,26 @@ def test_a_chain_does_not_join_its_ends():
     steps = [unit(rng.standard_normal((1, 64)))[0]]
     while len(steps) < 200:
         steps.append(unit((steps[-1] + 0.7 * unit(rng.standard_normal((1, 64)))[0])[None])[0])
-    chain = np.stack(steps).astype(np.float32)
-    found = groups(wordings(chain))
+    found = groups(wordings(np.stack(steps).astype(np.float32), unit(rng.standard_normal((200, 64)))))
     assert found
     assert max(len(group) for group in found) < 20
 
 
 def test_nothing_is_a_group_where_there_is_nothing():
-    assert wordings(np.zeros((0, 8), np.float32)).tolist() == []
-    assert wordings(np.zeros((3, 8), np.float32)).tolist() == [0, 1, 2]
-    assert groups(wordings(np.eye(40, dtype=np.float32))) == set()
+    reference = np.eye(8, dtype=np.float32)
+    assert wordings(np.zeros((0, 8), np.float32), reference).tolist() == []
+    assert wordings(np.zeros((3, 8), np.float32), reference).tolist() == [0, 1, 2]
+    assert groups(wordings(np.eye(40, dtype=np.float32), np.eye(40, dtype=np.float32))) == set()
 
 
-def test_equal_skeletons_are_one_unless_there_is_nothing_else_to_stand_out_from():
-    same = np.tile(np.eye(1, 40, dtype=np.float32), (5, 1))
-    others = np.eye(40, dtype=np.float32)[1:]
-    assert groups(wordings(same)) == groups(wordings(np.concatenate([same, others]))) == {frozenset(range(5))}
-    assert not groups(wordings(np.tile(same, (10, 1))))
+def test_an_encoder_that_says_the_same_of_everything_joins_nothing():
+    same = np.tile(np.eye(1, 40, dtype=np.float32), (30, 1))
+    assert not groups(wordings(same, same))
+
+
+def test_equal_skeletons_are_one():
+    same, reference = np.tile(np.eye(1, 40, dtype=np.float32), (5, 1)), np.eye(40, dtype=np.float32)[1:]
+    assert groups(wordings(same, reference)) == {frozenset(range(5))}
 
 
 # templates
@@ -139,26 +152,26 @@ def parents_of(*parents: int) -> Int64:
 def test_cases_of_a_frame_are_one_probe():
     frame = (LONG, ".")
     skeletons = np.zeros((3, 8), np.float32)
-    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), skeletons).tolist() == [0, 0, 2]
+    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), skeletons, np.eye(8, dtype=np.float32)).tolist() == [0, 0, 2]
 
 
 def test_a_frame_that_says_little_of_its_cases_joins_none():
     frame = ("Follow the house ", ".")
     skeletons = np.zeros((3, 8), np.float32)
-    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), skeletons).tolist() == [0, 1, 2]
+    assert join_templates([*FIXED, frame], parents_of(3, 3, -1, -1), skeletons, np.eye(8, dtype=np.float32)).tolist() == [0, 1, 2]
 
 
 def test_no_templates_have_no_probes():
-    assert join_templates([], parents_of(), np.zeros((0, 0), np.float32)).tolist() == []
+    assert join_templates([], parents_of(), np.zeros((0, 0), np.float32), np.eye(8, dtype=np.float32)).tolist() == []
 
 
-def test_wordings_are_told_by_skeletons_that_say_enough(embedded: Float32):
+def test_wordings_are_told_by_skeletons_that_say_enough(embedded: Float32, reference: Float32):
     texts = [*SAME, *ALSO_SAME, *OTHERS]
     fixed = [(text[:60], text[60:]) for text in texts]
     alone = np.full(len(texts), -1, np.int64)
-    assert groups(join_templates(fixed, alone, embedded)) == {frozenset({0, 1}), frozenset({2, 3})}
+    assert groups(join_templates(fixed, alone, embedded, reference)) == {frozenset({0, 1}), frozenset({2, 3})}
     short = [("Mend ", ""), *fixed[1:]]
-    assert groups(join_templates(short, alone, embedded)) == {frozenset({2, 3})}
+    assert groups(join_templates(short, alone, embedded, reference)) == {frozenset({2, 3})}
 
 
 def test_a_skeleton_is_the_fixed_text():

@@ -18,7 +18,7 @@ import duckdb
 import jinja2
 import pytest
 from jsonschema import Draft202012Validator
-from report_store import empty, filled
+from report_store import COUNTER_EVIDENCE, EVIDENCE, empty, filled
 
 from promptscan.errors import StoreError, UsageError
 from promptscan.report import ReportDocument, ReportFormat, collect, render_html, write_report
@@ -92,6 +92,8 @@ def hostile() -> ReportDocument:
     con.execute("UPDATE family_accounts SET account_id = account_id || $1", [HOSTILE[1]])
     con.execute("UPDATE campaign_accounts SET reasons = $1, account_id = $2", [HOSTILE, HOSTILE[6]])
     con.execute("UPDATE campaigns SET evidence = $1", [json.dumps(dict(zip(HOSTILE, HOSTILE, strict=True)))])
+    told = [{"kind": one, "family_id": one, "value": 1, "sufficient": number % 2 == 0, "sentence": one} for number, one in enumerate(HOSTILE)]
+    con.execute("UPDATE campaigns SET counter_evidence = $1", [json.dumps(told)])
     con.execute("UPDATE runs SET run_id = $1, versions = $2", [HOSTILE[0], json.dumps({"encoder": HOSTILE[4]})])
     return collect(con, since=None, now=NOW)
 
@@ -148,6 +150,56 @@ def test_since_limits_what_is_new_and_not_what_is_ranked(document: ReportDocumen
     assert (late.facts.n_events, late.facts.n_alerts) == (3, 0)
     assert 0 < late.facts.n_prompts_since < late.facts.n_prompts == document.facts.n_prompts
     assert [family.family_id for family in late.families] == [family.family_id for family in document.families]
+
+
+def test_the_last_build_limits_news_to_its_run_and_to_alerts_at_the_end_of_the_log(document: ReportDocument) -> None:
+    con = filled()
+    con.execute("INSERT INTO runs (run_id, finished_at, command) VALUES ('r3', '2026-02-01', 'ingest')")
+    last = collect(con, since=None, last_build=True, now=NOW)
+    assert {event.event for event in last.events} == {"born", "grown", "merged"}
+    assert (last.facts.n_events, last.facts.n_alerts, last.alerts) == (3, 0, ())
+    assert "No alert fired since the build before. Campaigns that are known are below." in render_html(last)
+    assert last.campaigns == document.campaigns
+    con.execute("UPDATE alerts SET fired_at = (SELECT max(ts) FROM prompts)")
+    assert len(collect(con, since=None, last_build=True, now=NOW).alerts) == 1
+    nothing = collect(empty(), since=None, last_build=True, now=NOW)
+    assert (nothing.events, nothing.alerts) == ((), ())
+
+
+def test_an_alert_says_what_who_since_when_why_and_why_not(document: ReportDocument) -> None:
+    [alert] = document.alerts
+    assert (alert.n_accounts, alert.n_accounts_now, alert.n_prompts, alert.n_prompts_now) == (12, 41, 80, 1200)
+    assert alert.first_ts == datetime(2026, 1, 7, tzinfo=UTC)
+    assert alert.why == tuple(one["sentence"] for one in EVIDENCE[:2])
+    assert alert.against == (COUNTER_EVIDENCE[0]["sentence"],)
+    con = filled()
+    con.execute("DELETE FROM campaigns")
+    [alone] = collect(con, since=None, now=NOW).alerts
+    assert (alone.why, alone.against, alone.n_accounts_now) == ((), (), None)
+    assert "A-1" in render_html(collect(con, since=None, now=NOW))
+
+
+def test_a_campaign_holds_what_belongs_to_it_strongest_first(document: ReportDocument) -> None:
+    [campaign] = document.campaigns
+    assert [one.kind for one in campaign.evidence] == ["partition", "shared_asn", "creation"]
+    assert [account.score for account in campaign.accounts] == sorted((a.score or 0 for a in campaign.accounts), reverse=True)
+    assert len(campaign.accounts) == 10 < campaign.n_accounts
+    assert [entity.value for entity in campaign.entities] == ["AS64500", "pay_1"]
+    assert "{slot_1:id}" in (campaign.families[0].template or "")
+    assert sum(day.n_prompts for day in campaign.days) == document.families[0].n_prompts
+    assert (campaign.alert_id, document.families[0].campaigns, document.families[1].campaigns) == ("A-1", ("C-1",), ())
+    page = render_html(document)
+    assert "Too little data to say: <bdi>creation (Only 2 of its accounts have a time of creation.)</bdi>" in page
+    assert "accounts per day; most on" in page
+
+
+def test_a_campaign_against_which_nothing_speaks_is_not_called_proven() -> None:
+    con = filled()
+    con.execute("UPDATE campaigns SET counter_evidence = '[]', evidence = NULL, severity = NULL, first_ts = NULL, last_ts = NULL")
+    con.execute("DELETE FROM campaign_days")
+    page = render_html(collect(con, since=None, now=NOW))
+    assert "Nothing that was looked for speaks against it. That is not a finding that it is one." in page
+    assert "None recorded." in page
 
 
 def test_top_keeps_the_best_and_the_totals_say_so() -> None:
@@ -218,6 +270,8 @@ def test_the_page_says_what_an_analyst_needs(document: ReportDocument) -> None:
         "The tool advises; a person decides.",
         "Разбери рассуждение по шагам и объясни каждый вывод",
         "created in the same hour",
+        "Its 112 slot values are divided among the accounts.",
+        "A tenth of what its accounts send is about other things.",
         "41 accounts share F-0001 evenly",
         "logs/a.jsonl:7",
     ):

@@ -18,7 +18,9 @@ from promptscan.errors import UsageError
 from promptscan.simulate import CampaignConfig, NegativeKind, SimulationConfig, default_campaigns, simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-LABELS = {"background", "popular_template", "retry", "campaign", "campaign_cover"} | {each.value for each in NegativeKind}
+LABELS = {"background", "popular_template", "retry", "campaign", "campaign_cover"} | {
+    each.value for each in NegativeKind
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,12 @@ def test_null_truth_means_benign(log: Log):
     assert pc.is_valid(log.truth["campaign_id"]) == pc.or_(planted, pc.equal(label, "campaign_cover"))
 
 
+def test_an_account_has_one_role(log: Log):
+    roles = pa.table({"account": log.prompts["account_id"], "role": log.truth["account_role"]}).group_by("account")
+    assert pc.max(roles.aggregate([("role", "count_distinct")])["role_count_distinct"]).as_py() == 1
+    assert pc.equal(log.truth["account_role"], "campaign") == pc.is_valid(log.truth["campaign_id"])
+
+
 def test_templates_belong_to_one_family_and_families_have_several(log: Log):
     pairs = log.truth.group_by(["template_id", "family_id"]).aggregate([])
     templates = [each for each in pairs["template_id"].to_pylist() if each]
@@ -118,6 +126,20 @@ def test_hard_negatives_are_there(log: Log):
     assert pc.count_distinct(members["org_id"]).as_py() == 1
     assert pc.count_distinct(log.where("label", "popular_template")["account_id"]).as_py() > 200
     assert pc.count_distinct(log.where("label", "relay")["account_id"]).as_py() < 10
+
+
+def test_people_share_addresses_and_payments_for_ordinary_reasons(log: Log):
+    people = log.with_role("person")
+    private = people.filter(pc.is_null(people["org_id"]))
+    addresses = Counter(private["ip"].to_pylist())
+    assert 0.02 < sum(n for n in addresses.values() if n > 1) / private.num_rows < 0.2
+    cards = Counter(each for each in private["payment_id"].to_pylist() if each)
+    assert 5 < sum(n == 2 for n in cards.values()) < 30
+    assert max(cards.values()) == 2
+    offices = Counter(
+        pair for pair in zip(people["org_id"].to_pylist(), people["ip"].to_pylist(), strict=True) if pair[0]
+    )
+    assert sum(n > 1 for n in offices.values()) > 10
 
 
 def test_retries_repeat_a_text_of_the_same_account(log: Log):

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from simulating import Log, run
 
 from promptscan.errors import UsageError
@@ -184,6 +186,11 @@ def test_an_evaluation_company_sends_runs_of_one_rubric(alone: Alone):
     assert all("Mozilla" not in each for each in pc.unique(rows["user_agent"]).to_pylist())
 
 
+def test_an_evaluation_company_made_its_keys_at_once(alone: Alone):
+    created = alone("evaluation_company", accounts=14).with_role("evaluation_company")["created_at"].to_numpy()
+    assert created.max() - created.min() < np.timedelta64(1, "h")
+
+
 def test_a_translation_agency_works_in_many_languages(alone: Alone):
     log = alone("translation_agency", accounts=14)
     texts = log.where("label", "translation_agency")["text"].to_pylist()
@@ -269,3 +276,50 @@ def test_bad_negatives(values: dict[str, Any], message: str):
 def test_negatives_that_do_not_fit_the_log(negatives: tuple[NegativeConfig, ...], message: str):
     with pytest.raises(UsageError, match=message):
         SimulationConfig(accounts=100, negatives=negatives, campaigns=(CampaignConfig("one", accounts=10),))
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> SimulationConfig:
+    """Draw logs of odd sizes with odd negatives and perhaps a campaign."""
+    days = draw(st.integers(1, 20))
+    negatives = draw(
+        st.lists(
+            st.builds(
+                NegativeConfig,
+                kind=st.sampled_from(list(NegativeKind)).map(str),
+                accounts=st.none() | st.integers(1, 4) | st.sampled_from([0.05, 0.5]),
+                share=st.sampled_from([0.01, 0.2]),
+                size=st.none() | st.integers(1, 3),
+                repertoire=st.none() | st.integers(1, 3),
+                start_day=st.none() | st.integers(0, days - 1),
+            ),
+            max_size=4,
+        )
+    )
+    relayed = any(each.kind == NegativeKind.RELAY for each in negatives)
+    campaign = st.builds(
+        CampaignConfig,
+        name=st.just("one"), accounts=st.integers(1, 5), share=st.sampled_from([0.0001, 0.1, 0.4]), cover=st.sampled_from([0.0, 0.5]),
+        relay=st.sampled_from([0.0, 1.0]) if relayed else st.just(0.0), start_day=st.integers(0, days - 1),
+        slow_start=st.integers(0, 30), slot_entropy=st.sampled_from([0.0, 1.0]), replaced=st.sampled_from([0.0, 0.9]),
+    )  # fmt: skip
+    return SimulationConfig(
+        prompts=draw(st.integers(1, 300)), accounts=draw(st.integers(25, 80)), days=days, seed=draw(st.integers(0, 2**70)),
+        negatives=tuple(negatives), campaigns=tuple(draw(st.lists(campaign, max_size=1))),
+    )  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(config=configurations())
+def test_any_log_is_whole(config: SimulationConfig, tmp_path_factory: pytest.TempPathFactory):
+    log = run(config, tmp_path_factory.mktemp("any"))
+    assert log.prompts.num_rows == log.truth.num_rows == config.prompts
+    assert log.accounts.num_rows == distinct(log.accounts, "account_id") == config.accounts
+    assert distinct(log.prompts, "prompt_id") == config.prompts
+    assert pc.all(pc.is_in(log.prompts["account_id"], log.accounts["account_id"])).as_py()
+    ts = log.prompts["ts"].to_numpy()
+    assert (np.diff(ts) >= np.timedelta64(0)).all()
+    assert START <= ts[0] <= ts[-1] < START + np.timedelta64(config.days, "D")
+    assert all(text.strip() for text in log.prompts["text"].to_pylist())
+    first = log.prompts.group_by("account_id").aggregate([("ts", "min")]).join(log.accounts, "account_id")
+    assert pc.all(pc.less(first["created_at"], first["ts_min"])).as_py()

@@ -21,6 +21,18 @@ def limits(squares: Float32, rank: int) -> Float32:
     return middle
 
 
+@pytest.fixture(params=["float32", "bfloat16"], autouse=True)
+def product(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How products are computed; torch multiplies bfloat16 anywhere, if slowly."""
+    kind = str(request.param)
+    if kind == "bfloat16":
+        import torch
+
+        assert torch.bfloat16.itemsize == 2
+    monkeypatch.setattr(promptscan.tiles, "_halves_are_fast", lambda: kind == "bfloat16")
+    return kind
+
+
 @pytest.mark.parametrize("tile", [1 << 20, 300])
 def test_pairs_are_those_within_the_limit_of_either_row(monkeypatch: pytest.MonkeyPatch, tile: int):
     monkeypatch.setattr(promptscan.tiles, "_TILE", tile)
@@ -45,3 +57,17 @@ def test_nearest_pairs_are_the_nearest_and_all_where_there_are_fewer():
     row, column, _ = nearest_pairs(A, B, 4)
     assert {(r, c) for r in range(len(A)) for c in np.argsort(TRUE[r])[:4]} == set(zip(row, column, strict=True))
     assert len(nearest_pairs(A, B[:2], 4)[0]) == 2 * len(A)
+
+
+def test_limits_that_hardly_cut_and_rows_without_any_are_the_same_however_it_is_computed():
+    wide = np.array([4.1, 2.0, 1.99, 1e-7, 0, -1] * 7, np.float32)[: len(A)]
+    ours, theirs = np.resize(wide, len(A)), np.resize(wide[::-1], len(B))
+    forward, back = (joined(parts) for parts in zip(*pairs_within(A, B, ours, theirs, len(B)), strict=True))
+    assert set(zip(*forward[:2], strict=True)) == set(zip(*np.nonzero(ours[:, None] >= TRUE), strict=True))
+    assert set(zip(*back[:2], strict=True)) == set(zip(*np.nonzero(theirs[:, None] >= TRUE.T), strict=True))
+
+
+def test_copies_are_found_at_no_distance(product: str):
+    ((forward, _),) = pairs_within(A, A, np.full(len(A), 1e-4, np.float32), np.full(len(A), -1, np.float32), 5)
+    assert np.array_equal(forward[0], forward[1]), product
+    assert len(forward[0]) == len(A)

@@ -133,3 +133,12 @@ def test_widening_is_exact_for_every_finite_float16():
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = halves[np.isfinite(halves)].reshape(-1, 8)
     np.testing.assert_array_equal(widen(finite).view(np.int32), finite.astype(np.float32).view(np.int32))
+
+
+def test_spread_is_nothing_for_equal_rows_and_one_for_rows_in_all_directions():
+    same = np.tile(np.eye(1, 8, dtype=np.float16), (40, 1))
+    both = np.concatenate([np.eye(8), -np.eye(8)]).astype(np.float16)
+    assert Vectors([same]).spread() == 0.0
+    assert Vectors([np.concatenate([same, np.zeros((5, 8), np.float16)])]).spread() == 0.0
+    assert Vectors([both]).spread() == 1.0
+    assert Vectors([np.zeros((0, 8), np.float16)]).spread() == Vectors([np.zeros((3, 8), np.float16)]).spread() == 0.0

@@ -8,7 +8,7 @@ import resource
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from promptscan.types import Progress, silent
 from promptscan.version import __version__
 
 if TYPE_CHECKING:
+    from promptscan.seedbanks import SeedBank
     from promptscan.store import Writer
 
 VERSIONED = ("duckdb", "faiss-cpu", "numpy", "pyarrow", "scipy", "sentence-transformers", "tokenizers")
@@ -110,15 +111,25 @@ def build(
 ) -> BuildReport:
     """Bring the draft up to date, stage by stage, and commit it if anything changed.
 
-    With `recluster` all texts are clustered again, whatever families are known.
+    With `recluster` all texts are clustered again, whatever families are known, and embedded again if the settings name
+    another encoder than that of the store's vectors.
 
     Raises:
-        StoreError: the store's vectors are of another encoder.
+        StoreError: the store's vectors are of another encoder, and `recluster` was not asked for.
+        UsageError: a seed bank of the user's can't be read.
         PromptscanError: the encoder can't be loaded.
     """
     from promptscan.normalise import normalise
+    from promptscan.seedbanks import store_banks
 
-    encoder = _encoder_name(writer, settings)
+    banks = store_banks(
+        writer.root, settings.capability_seeds
+    )  # first: a bad file is told before the work, not after it
+    encoder = _encoder_name(writer, settings, change=recluster)
+    if recluster and settings.encoder != AUTO:
+        from promptscan.build.reembedding import change_encoder
+
+        run.note("encoder", change_encoder(writer, encoder, settings.torch_device))
     with run.stage("normalise"):
         run.note("normalise", normalise(writer, progress=progress))
     if _rows(writer, "cleans", "n_cleans") > _rows(writer, "fingerprints", "n"):
@@ -142,7 +153,7 @@ def build(
     _templates(writer, settings, run, progress)
     _probes(writer, settings, run)
     _families(writer, settings, run, recluster=recluster)
-    _capabilities(writer, settings, run)
+    _capabilities(writer, settings, run, banks)
     from promptscan.accounts import join_accounts
 
     with run.stage("accounts"):
@@ -165,20 +176,21 @@ def commit(writer: Writer, settings: Settings, run: Run) -> BuildReport:
     return BuildReport(manifest.generation, True, run.stages, run.seconds)
 
 
-def _encoder_name(writer: Writer, settings: Settings) -> str:
+def _encoder_name(writer: Writer, settings: Settings, *, change: bool) -> str:
     """Choose the encoder: the store's own unless another is asked for, which a store with vectors refuses by name.
 
-    The digest is compared when the encoder is loaded.
+    The digest is compared when the encoder is loaded. With `change` it refuses nothing.
     """
     from promptscan.errors import StoreError
 
     known = writer.manifest.encoder
     if settings.encoder == AUTO:
         return known.name if known else DEFAULT_ENCODER
-    if known is not None and known.name != settings.encoder:
+    if known is not None and known.name != settings.encoder and not change:
         raise StoreError(
             f"store {writer.root} holds vectors of encoder {known.name}, not of {settings.encoder}; "
-            f"use `--encoder {known.name}`, or another --store for {settings.encoder}"
+            f"use `--encoder {known.name}`, another --store for {settings.encoder}, or embed all texts anew with "
+            f"`promptscan build --encoder {settings.encoder} --recluster`"
         )
     return settings.encoder
 
@@ -270,11 +282,9 @@ def _families(writer: Writer, settings: Settings, run: Run, *, recluster: bool) 
         run.note("families", report)
 
 
-def _capabilities(writer: Writer, settings: Settings, run: Run) -> None:
+def _capabilities(writer: Writer, settings: Settings, run: Run, banks: Sequence[SeedBank]) -> None:
     from promptscan.rules import capability_key
-    from promptscan.seedbanks import load_banks
 
-    banks = load_banks(settings.capability_seeds)
     if not writer.manifest.of_kind("families"):
         return
     current = writer.manifest.of_kind("capabilities")
@@ -288,8 +298,10 @@ def _capabilities(writer: Writer, settings: Settings, run: Run) -> None:
 
 def _campaigns(writer: Writer, settings: Settings, run: Run) -> None:
     from promptscan.build.weighing import evidence_key, weigh_evidence
+    from promptscan.verdicts import Decision, current_verdicts
 
-    barred: frozenset[str] = frozenset()
+    decided = current_verdicts(writer.root).items()
+    barred = frozenset(subject for subject, one in decided if one.verdict is Decision.BENIGN)
     key = evidence_key(writer, settings, barred)
     current = writer.manifest.of_kind("evidence")
     if not writer.manifest.of_kind("stats") or (current and current[0].meta["key"] == key):

@@ -18,11 +18,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.banks import BankIndex, key_digests, load_banks, match, recipe
+from promptscan.cleans import CleanTexts
 from promptscan.curation import Bank, bank_texts, banks
 from promptscan.fingerprint import Fingerprints
 from promptscan.indicator_sets import SHARED, indicator_banks, indicator_index
 from promptscan.matchkey import match_keys
-from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
+from promptscan.sql import LOOKUP_GROUP, copy_parquet
 from promptscan.store import Segment, Writer
 from promptscan.types import Progress
 
@@ -111,7 +112,7 @@ def _mark_from(
         for bank in asking:
             index = loaded[str(bank.meta["bank"])]
             found, counts = _fingerprints(writer, segment, index, first)
-            hits = match(index, found, counts, lambda some: _keys(con, some), first=start)
+            hits = match(index, found, counts, lambda some: _keys(writer, some), first=start)
             rows.append((hits.texts, str(bank.meta["digest"]), hits.scores))
         progress("banks", end - first, stop - first)
     table = pa.table(
@@ -146,9 +147,6 @@ def _fingerprints(writer: Writer, segment: Segment, bank: BankIndex, first: int)
     return Fingerprints(listed[order], owners[order], np.zeros(len(order), np.int32)), counts
 
 
-def _keys(con: duckdb.DuckDBPyConnection, clean_ids: Int64) -> NDArray[np.uint64]:
+def _keys(writer: Writer, clean_ids: Int64) -> NDArray[np.uint64]:
     """Return the digests of the match keys of some clean texts, ascending by id."""
-    con.register("wanted", pa.table({"clean_id": clean_ids}))
-    rows = arrow(con, "SELECT clean FROM base_cleans SEMI JOIN wanted USING (clean_id) ORDER BY clean_id")
-    con.unregister("wanted")
-    return key_digests(match_keys(rows["clean"].combine_chunks().cast(pa.large_string())))
+    return key_digests(match_keys(CleanTexts(writer).array(clean_ids)))

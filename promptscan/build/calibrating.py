@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from promptscan.build.comparing import clean_texts, stored_edges
+from promptscan.build.comparing import stored_edges
 from promptscan.calibrate import BUILT_IN, Thresholds, background_pairs, calibrate, components
+from promptscan.cleans import CleanTexts
 from promptscan.rows import text_vectors
 from promptscan.store import Files, Writer
 
@@ -37,7 +38,7 @@ def keep_calibrated(writer: Writer, rate: float) -> Thresholds:
         pairs = background_pairs(components(n, stored_edges(con)))
         cleans, numbers = np.unique(pairs, return_inverse=True)
         found = calibrate(
-            clean_texts(con, cleans),
+            CleanTexts(writer).take(cleans),
             lambda x, y: vectors.cosines(cleans[x], cleans[y]),
             numbers.reshape(pairs.shape).astype(np.int64),
             false_positive_rate=rate,

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from promptscan.banks import frequent_fingerprints
 from promptscan.build.graph import load_graph
 from promptscan.candidates import load_postings, propose
+from promptscan.cleans import CleanTexts
 from promptscan.resemblance import Resemblance
 from promptscan.rewords import type_rewords
 from promptscan.rows import text_vectors
 from promptscan.rules import edge_key
-from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
+from promptscan.sql import LOOKUP_GROUP, copy_parquet
 from promptscan.store import Writer
 from promptscan.types import Progress
-from promptscan.vectors import Vectors
 from promptscan.verify import Edges, Relation
 
 PART = 1 << 20  # pairs compared between two reports of progress
@@ -53,7 +53,7 @@ def compare(writer: Writer, *, progress: Progress) -> CompareReport:
         return CompareReport(int(known.meta["pairs"]), int(known.meta["worded"]), known.meta["kinds"])
     pairs = propose(load_postings(writer), load_graph(writer), done, ignore=frequent_fingerprints(writer))
     with writer.connect() as con:
-        edges = _verified(con, pairs, text_vectors(writer), progress)
+        edges = _verified(writer, con, pairs, progress)
         counts = np.bincount(edges.kind, minlength=len(Relation)).tolist()
         kinds = {kind.name.lower(): counts[kind] for kind in Relation}
         report = CompareReport(len(pairs), sum(counts[: Relation.REWORD]), kinds)
@@ -73,26 +73,18 @@ def stored_edges(con: duckdb.DuckDBPyConnection, first: int = 0) -> Edges:
     return Edges(*(np.asarray(rows[name])[order] for name in ("clean_a", "clean_b", "kind", "score")))
 
 
-def clean_texts(con: duckdb.DuckDBPyConnection, cleans: Int64) -> list[str]:
-    """Return the clean texts of clean ids, which ascend."""
-    con.register("wanted", pa.table({"clean_id": cleans}))
-    rows = arrow(con, "SELECT k.clean FROM wanted w JOIN base_cleans k USING (clean_id) ORDER BY w.clean_id")
-    con.unregister("wanted")
-    texts: list[str] = rows["clean"].to_pylist()
-    return texts
-
-
 def disguised(con: duckdb.DuckDBPyConnection, cleans: Int64) -> NDArray[np.bool_]:
     """Tell which of some clean ids, which ascend, are of disguised texts."""
     known = con.execute("SELECT clean_id FROM base_clean_folds").fetchnumpy()["clean_id"]
     return np.isin(cleans, np.asarray(known))
 
 
-def _verified(con: duckdb.DuckDBPyConnection, pairs: Int64, vectors: Vectors, progress: Progress) -> Edges:
+def _verified(writer: Writer, con: duckdb.DuckDBPyConnection, pairs: Int64, progress: Progress) -> Edges:
     """Compare the texts of candidate pairs; leave out what nothing relates."""
+    vectors = text_vectors(writer)
     cleans, numbers = np.unique(pairs, return_inverse=True)
     numbers = numbers.reshape(pairs.shape).astype(np.int64)
-    texts = clean_texts(con, cleans)
+    texts = CleanTexts(writer).take(cleans)
     comparison = Resemblance(texts, disguised(con, cleans))
     found = [_none()]
     progress("compare", 0, len(pairs))

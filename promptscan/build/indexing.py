@@ -31,7 +31,7 @@ def index(writer: Writer, recall_target: float) -> IndexReport:
     """Build the index of the draft, from the live generation's where that is possible."""
     covered = [segment.name for segment in writer.manifest.of_kind("vectors")]
     rows = indexed_rows(writer)
-    previous = load_index(writer.parent) if writer.parent else None
+    previous = _previous(writer, covered)
     trained_n = previous.settings.trained_n if previous else 0
     built = build_index(rows.vectors, previous=previous)
     grown = built.settings.nlist > 0 and built.settings.trained_n == trained_n
@@ -45,6 +45,14 @@ def index(writer: Writer, recall_target: float) -> IndexReport:
     writer.derive(FILE, path)
     writer.remember(index={"segments": covered, "settings": asdict(tuned.settings)})
     return IndexReport(rows.vectors.n, tuned.settings.recipe, measured["recall"])
+
+
+def _previous(writer: Writer, covered: list[str]) -> VectorIndex | None:
+    """Read the live generation's index if the draft's rows begin with its rows; a change of encoder leaves none of them."""
+    if writer.parent is None:
+        return None
+    known = writer.parent.manifest.state.get("index", {}).get("segments", [])
+    return load_index(writer.parent) if covered[: len(known)] == known else None
 
 
 def _checked(index: VectorIndex, vectors: Vectors, target: float, *, grown: bool) -> tuple[VectorIndex, Recall]:

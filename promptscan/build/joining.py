@@ -1,4 +1,8 @@
-"""The probes step: which templates ask for the same thing, found anew from all of them; only new ones are embedded."""
+"""The probes step: which templates ask for the same thing, found anew from all of them; only new ones are embedded.
+
+They are compared with each other and with reference prompts, the seeds that promptscan ships: prompts of all kinds, in
+several languages, the same for every store.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,19 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.build.embedding import store_encoder
 from promptscan.build.grouped import save_rows
 from promptscan.embed import embed_texts
+from promptscan.normalise import clean
 from promptscan.probes import join_templates, skeleton_text
 from promptscan.rules import probe_key
+from promptscan.seedbanks import banks_digest, load_banks
 from promptscan.store import Writer
 from promptscan.templates import read_template
-from promptscan.vectors import Float16, Int64, Vectors
+from promptscan.vectors import Float16, Float32, Int64, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +64,17 @@ def join_probes(writer: Writer, device: str | None) -> ProbesReport:
         names = known.names
         texts = [skeleton_text(parts) for parts in known.fixed[: len(names)]]
         digests, vectors, embedded = _skeletons(writer, texts, device)
-        skeletons = Vectors([vectors]).range(0, len(vectors))
-        probes = join_templates(known.fixed, known.parents, skeletons)
+        reference = _reference(writer, device)
+        probes = join_templates(known.fixed, known.parents, _rows(vectors), _rows(reference))
         writer.drop("probes")
         encoder = writer.manifest.encoder
-        meta = {"key": key, "encoder": encoder.digest if encoder else ""}
+        meta = {"key": key, "encoder": encoder.digest if encoder else "", "reference": banks_digest(load_banks())}
         with writer.segment("probes", key=key, meta=meta) as directory:
             joined = [(name, names[probe]) for name, probe in zip(names, probes.tolist(), strict=True)]
             save_rows(con, directory / "template_probes.parquet", "template_id:s probe_id:s", joined)
             np.save(directory / "digests.npy", digests, allow_pickle=False)
             np.save(directory / "skeletons.npy", vectors, allow_pickle=False)
+            np.save(directory / "reference.npy", reference, allow_pickle=False)
     return ProbesReport(len(names), len(np.unique(probes)), embedded)
 
 
@@ -101,6 +109,21 @@ def _skeletons(writer: Writer, texts: Sequence[str], device: str | None) -> tupl
         vectors = np.concatenate([vectors.reshape(-1, found.shape[1]), found])
     order = np.argsort(known, kind="stable")
     return digests, vectors[order[np.searchsorted(known, digests, sorter=order)]], len(fresh)
+
+
+def _reference(writer: Writer, device: str | None) -> Float16:
+    """Return the vectors of the reference prompts, float16 (r, d), those of the build before if they are the same."""
+    banks, encoder = load_banks(), writer.manifest.encoder
+    for segment in writer.manifest.of_kind("probes"):
+        same = segment.meta.get("reference") == banks_digest(banks)
+        if same and encoder is not None and segment.meta["encoder"] == encoder.digest:
+            return np.asarray(np.load(writer.verified(segment.file("reference.npy")), allow_pickle=False), np.float16)
+    texts = [text for bank in banks for text in bank.texts]
+    return embed_texts(store_encoder(writer, device), clean(pa.array(texts, pa.large_string()))[0].to_pylist()).vectors
+
+
+def _rows(vectors: Float16) -> Float32:
+    return Vectors([vectors]).range(0, len(vectors))
 
 
 def _digest(text: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -12,24 +14,26 @@ from numpy.typing import NDArray
 
 from promptscan.build.embedding import store_encoder
 from promptscan.capabilities import CONVINCING, Judge, make_judge
+from promptscan.cleans import CleanTexts
 from promptscan.encoders import Encoder
+from promptscan.judgement import HALF, save_judge
 from promptscan.normalise import clean
+from promptscan.portraits import draw
 from promptscan.probes import skeleton_text
+from promptscan.registry import family_name
 from promptscan.rows import text_vectors
-from promptscan.rules import capability_key
-from promptscan.seedbanks import OTHER, SeedBank
-from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet
-from promptscan.store import Writer
+from promptscan.rules import background_n, capability_key
+from promptscan.seedbanks import OTHER, SeedBank, banks_digest
+from promptscan.sql import LOOKUP_GROUP, copy_parquet
+from promptscan.store import Files, Segment, Writer
 from promptscan.templates import read_template
 
 MEMBERS = 16  # texts of a family that are judged, its exemplar among them
 BACKGROUND = 4_096  # texts whose scores are the scale
 TEMPLATE = 0.5  # weight of the template beside the texts
-HALF = 2_000  # characters at the beginning, and as many at the end, in which cues are looked for
 
-EXCERPT = (
-    f"CASE WHEN length(clean) > {2 * HALF} THEN clean[1:{HALF}] || chr(10) || clean[-{HALF}:] ELSE clean END AS clean"
-)
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,83 +53,166 @@ def find_capabilities(writer: Writer, banks: Sequence[SeedBank], device: str | N
         PromptscanError: it can't be loaded.
     """
     key = capability_key(writer.manifest, banks)
+    before = writer.manifest.of_kind("capabilities")
     writer.drop("capabilities")
     known = writer.find("capabilities", key)
     if known:
         writer.adopt(known)
-        return CapabilitiesReport(**known.meta)
-    meta: dict[str, int] = {}
+        return _report(known)
+    encoder = store_encoder(writer, device)
+    meta: dict[str, Any] = {"background_n": background_n(before, writer.manifest), "banks": banks_digest(banks)}
+    meta |= {"encoder": encoder.identity.digest, "cleans": writer.manifest.of_kind("cleans")[0].name}
+    same = [one for one in before if all(one.meta.get(name) == meta[name] for name in ("background_n", "cleans"))]
     with writer.connect() as con:
-        encoder = store_encoder(writer, device)
-        judge = store_judge(writer, con, encoder, banks)
-        families, scores = _family_scores(writer, con, encoder, judge)
+        drawn = _array(writer, same[0], "background") if same else draw_background(con)
+        judge = store_judge(writer, drawn, encoder, banks)
+        asked = _asked(writer, con)
+        same = [one for one in same if all(one.meta[name] == meta[name] for name in ("banks", "encoder"))]
+        scores = _scores(writer, encoder, judge, asked, same)
         order, share = judge.ranking(scores)
-        con.register("found", _table(families, judge.names, order, share))
+        con.register("found", _table([family_name(number) for number in asked.families], judge.names, order, share))
         probing = int((share >= CONVINCING).any(axis=1).sum())
-        meta |= {"families": len(families), "probing": probing, "background": len(judge.background)}
+        meta |= {"families": len(asked.families), "probing": probing, "background": len(judge.background)}
         with writer.segment("capabilities", key=key, meta=meta) as directory:
             copy_parquet(con, "FROM found", directory / "capabilities.parquet", group=LOOKUP_GROUP)
+            save_judge(judge, directory)
+            for name, array in (("background", drawn), ("scores", scores), ("signatures", asked.signatures)):
+                np.save(directory / f"{name}.npy", array, allow_pickle=False)
         con.unregister("found")
-    return CapabilitiesReport(**meta)
+    return _report(writer.manifest.of_kind("capabilities")[0])
 
 
-def store_judge(writer: Writer, con: duckdb.DuckDBPyConnection, encoder: Encoder, banks: Sequence[SeedBank]) -> Judge:
-    """Make the judge of a store: its background is a sample of the texts of no family, and of families one text of each.
+def _report(segment: Segment) -> CapabilitiesReport:
+    return CapabilitiesReport(**{name: int(segment.meta[name]) for name in ("families", "probing", "background")})
 
-    So a campaign does not become what is ordinary by its size.
+
+def _array(files: Files, segment: Segment, name: str) -> NDArray[Any]:
+    loaded: NDArray[Any] = np.load(files.verified(segment.file(f"{name}.npy")), allow_pickle=False)
+    return loaded
+
+
+def draw_background(con: duckdb.DuckDBPyConnection) -> Int64:
+    """Draw a store's background: a sample of the texts of no family, and of families one text of each; clean ids, sorted.
+
+    So a campaign does not become what is ordinary by its size. It stays the same until the store has grown by a share.
     """
     ids = con.execute(
         "SELECT clean_id FROM base_cleans ANTI JOIN base_members USING (clean_id) UNION "
         "SELECT clean_id FROM base_family_names JOIN base_text_cleans ON text_id = exemplar_text_id ORDER BY clean_id"
     ).fetchnumpy()["clean_id"]
-    drawn = np.sort(np.random.default_rng(0).permutation(np.asarray(ids, dtype=np.int64))[:BACKGROUND])
-    con.register("wanted", pa.table({"clean_id": drawn}))
-    texts = arrow(con, f"SELECT {EXCERPT} FROM base_cleans SEMI JOIN wanted USING (clean_id) ORDER BY clean_id")
-    con.unregister("wanted")
+    drawn = np.random.default_rng(0).permutation(np.asarray(ids, dtype=np.int64))[:BACKGROUND]
+    return np.asarray(np.sort(drawn), dtype=np.int64)
+
+
+def store_judge(writer: Writer, drawn: Int64, encoder: Encoder, banks: Sequence[SeedBank]) -> Judge:
+    """Make the judge of a store with the background of some clean texts."""
     seeds = [encoder.encode(clean(pa.array(bank.texts, pa.large_string()))[0].to_pylist()) for bank in banks]
-    return make_judge(banks, seeds, text_vectors(writer).take(drawn), texts["clean"].to_pylist())
+    return make_judge(banks, seeds, text_vectors(writer).take(drawn), _excerpts(writer, drawn))
 
 
-def _family_scores(
-    writer: Writer, con: duckdb.DuckDBPyConnection, encoder: Encoder, judge: Judge
-) -> tuple[list[str], NDArray[np.float64]]:
-    """Return the families and their scores, float64 (f, c): means over their texts, and half their template's."""
-    rows = arrow(
-        con,
-        "WITH ranked AS (SELECT m.family_id, m.clean_id, row_number() OVER (PARTITION BY m.family_id "
-        "ORDER BY m.clean_id <> c.clean_id, (m.clean_id * 2654435761) % 4294967296) AS place FROM base_members m "
-        "JOIN base_family_names f USING (family_id) JOIN base_text_cleans c ON c.text_id = f.exemplar_text_id) "
-        f"SELECT family_id, clean_id, {EXCERPT} FROM ranked JOIN base_cleans USING (clean_id) WHERE place <= {MEMBERS} "
-        "ORDER BY family_id[3:]::BIGINT, clean_id",
+def _excerpts(writer: Writer, cleans: Int64) -> list[str]:
+    texts = CleanTexts(writer).take(cleans)
+    return [text if len(text) <= 2 * HALF else f"{text[:HALF]}\n{text[-HALF:]}" for text in texts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What families are judged by.
+
+    Attributes:
+        families: int64 (f,), their numbers, ascending.
+        rows: clean ids of the texts of each, its exemplar among them; ascending.
+        fixed: the fixed text of the template that most of its texts have, if half of them do; else nothing.
+        signatures: uint64 (f,), digest of all of this: equal where a family is judged by the same.
+    """
+
+    families: Int64
+    rows: list[Int64]
+    fixed: list[str]
+    signatures: NDArray[np.uint64]
+
+
+def _asked(writer: Writer, con: duckdb.DuckDBPyConnection) -> _Asked:
+    """Choose what the families are judged by."""
+    (segment,) = writer.manifest.of_kind("families")
+    numbers = _array(writer, segment, "numbers")
+    found = con.execute(
+        "SELECT family_id[3:]::BIGINT AS family, clean_id FROM base_family_names "
+        "JOIN base_text_cleans ON text_id = exemplar_text_id ORDER BY family"
+    ).fetchnumpy()
+    families = np.asarray(found["family"], dtype=np.int64)
+    samples = draw(numbers, families, MEMBERS)
+    rows = []
+    for place, exemplar in enumerate(np.asarray(found["clean_id"]).tolist()):
+        own = samples.of(place, MEMBERS)
+        own = own if exemplar in own else np.append(own[: MEMBERS - 1], exemplar)
+        rows.append(np.sort(own).astype(np.int64))
+    written = _templates(con, numbers)
+    fixed = [
+        skeleton_text(read_template(written[number])[0]) if number in written else "" for number in families.tolist()
+    ]
+    return _Asked(
+        families, rows, fixed, np.array([_signature(*one) for one in zip(rows, fixed, strict=True)], np.uint64)
     )
-    encoded = rows["family_id"].combine_chunks().dictionary_encode()
-    families, owner = encoded.dictionary.to_pylist(), np.asarray(encoded.indices, dtype=np.int64)
-    scores = np.zeros((len(families), len(judge.names)))
-    if not families:
-        return [], scores
-    vectors = text_vectors(writer).take(rows["clean_id"].to_numpy())
-    np.add.at(scores, owner, judge.scores(vectors, rows["clean"].to_pylist()))
+
+
+def _signature(rows: Int64, fixed: str) -> int:
+    digest = hashlib.blake2b(rows.tobytes() + fixed.encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "little")
+
+
+def _scores(writer: Writer, encoder: Encoder, judge: Judge, asked: _Asked, before: Sequence[Segment]) -> Float64:
+    """Return the scores of the families, float64 (f, c), those that the same judge gave for the same texts as they were."""
+    scores = np.zeros((len(asked.families), len(judge.names)))
+    fresh = np.arange(len(asked.families))
+    for segment in before:
+        signatures, kept = _array(writer, segment, "signatures"), _array(writer, segment, "scores")
+        order = np.argsort(signatures, kind="stable")
+        place = np.searchsorted(signatures, asked.signatures, sorter=order)
+        place = order[np.minimum(place, len(order) - 1)] if len(order) else place
+        known = signatures[place] == asked.signatures if len(order) else np.zeros(len(place), bool)
+        scores[known] = kept[place[known]]
+        fresh = np.flatnonzero(~known)
+    if len(fresh):
+        rows, fixed = [asked.rows[place] for place in fresh.tolist()], [asked.fixed[place] for place in fresh.tolist()]
+        scores[fresh] = _judged(writer, encoder, judge, rows, fixed)
+    return scores
+
+
+def _judged(writer: Writer, encoder: Encoder, judge: Judge, rows: Sequence[Int64], fixed: Sequence[str]) -> Float64:
+    """Return the scores of families, float64 (f, c): means over their texts, and half their template's."""
+    owner = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
+    cleans = np.concatenate(rows)
+    scores = np.zeros((len(rows), len(judge.names)))
+    np.add.at(scores, owner, judge.scores(text_vectors(writer).take(cleans), _excerpts(writer, cleans)))
     scores /= np.bincount(owner)[:, None]
-    fixed = _templates(con)
-    templated = [number for number, name in enumerate(families) if name in fixed]
-    frames = [fixed[families[number]] for number in templated]
+    templated = [number for number, text in enumerate(fixed) if text]
+    frames = [fixed[number] for number in templated]
     if frames:
         scores[templated] *= 1 - TEMPLATE
         scores[templated] += TEMPLATE * judge.scores(encoder.encode(frames), frames)
-    return families, scores
+    return scores
 
 
-def _templates(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return the fixed text of the template that most texts of a family have, if half of them do."""
-    rows = con.execute(
-        "WITH sized AS (SELECT family_id, count(*) AS n_texts FROM base_members GROUP BY family_id), "
-        "counted AS (SELECT family_id, template_id, count(*) AS n FROM base_members JOIN base_template_members USING (clean_id) "
-        "GROUP BY family_id, template_id) "
-        "SELECT family_id, template FROM counted JOIN sized USING (family_id) JOIN base_template_forms USING (template_id) "
-        "WHERE 2 * n >= n_texts "
-        "QUALIFY row_number() OVER (PARTITION BY family_id ORDER BY n DESC, template_id[3:]::BIGINT) = 1"
-    ).fetchall()
-    return {family: skeleton_text(read_template(written)[0]) for family, written in rows}
+def _templates(con: duckdb.DuckDBPyConnection, numbers: Int64) -> dict[int, str]:
+    """Return the template that most texts of a family have, if half of them do, by the family's number."""
+    rows = con.execute("SELECT clean_id, template_id[3:]::BIGINT AS template FROM base_template_members").fetchnumpy()
+    if not len(rows["clean_id"]):
+        return {}
+    cleans, templates = (np.asarray(rows[name], dtype=np.int64) for name in ("clean_id", "template"))
+    owned = numbers[cleans] >= 0
+    width = int(templates.max()) + 1
+    codes, counts = np.unique(numbers[cleans[owned]] * width + templates[owned], return_counts=True)
+    family, template = np.divmod(codes, width)
+    order = np.lexsort((template, -counts, family))
+    family, template, counts = family[order], template[order], counts[order]
+    most = np.diff(family, prepend=-1) > 0
+    most &= 2 * counts >= np.bincount(numbers[numbers >= 0])[family]
+    con.register("wanted", pa.table({"family": family[most], "template": template[most]}))
+    query = "SELECT family, f.template FROM wanted w JOIN base_template_forms f ON f.template_id = 'T-' || w.template::VARCHAR"
+    found = dict(con.execute(query).fetchall())
+    con.unregister("wanted")
+    return found
 
 
 def _table(

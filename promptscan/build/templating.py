@@ -5,6 +5,7 @@ Nothing old is rewritten: each build appends the groups and templates it found a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from promptscan.anchored import ANCHORED, find_anchors
 from promptscan.anchors import TemplateIndex
 from promptscan.banks import frequent_fingerprints
-from promptscan.build.comparing import clean_texts, disguised, stored_edges
+from promptscan.build.comparing import disguised, stored_edges
 from promptscan.build.grouped import save_duplicates, save_templates
 from promptscan.calibrate import Thresholds
 from promptscan.candidates import anchors_from, load_postings
+from promptscan.cleans import CleanTexts
 from promptscan.groups import Groups, duplicate_groups
 from promptscan.resemblance import Resemblance
 from promptscan.rules import template_key
@@ -36,6 +38,7 @@ from promptscan.verify import Edges, Relation
 MEMBERS = 3  # texts a template needs at least
 JOINED = 65_536  # new texts matched to known templates at a time
 REFUSED = 4  # passages of a text that may turn out to be no frame; bounds the work whatever texts have in common
+TRIED_AGAIN = 1.25  # times the texts of a passage that was no frame, from which on it is tried again
 JUST_JOINED = 0  # a template number where all that matters is that there is one
 
 Int64 = NDArray[np.int64]
@@ -59,6 +62,7 @@ class _Local:
     Attributes:
         cleans: clean id of each. int64 (m,), sorted.
         texts: their clean texts.
+        wording: all clean texts.
         group, template: known duplicate group and template number of each, -1 for none. int64 (m,).
         edges: in local numbers.
         thresholds: scores that relate texts.
@@ -67,6 +71,7 @@ class _Local:
 
     cleans: Int64
     texts: list[str]
+    wording: CleanTexts
     group: Int64
     template: Int64
     edges: Edges
@@ -113,7 +118,7 @@ def find_templates(writer: Writer, thresholds: Thresholds, *, progress: Progress
     n = sum(int(segment.meta["n"]) for segment in writer.manifest.of_kind("edges"))
     found = Found()
     with writer.connect() as con:
-        local = _local(con, stored_edges(con, done), thresholds)
+        local = _local(writer, con, stored_edges(con, done), thresholds)
         steps: tuple[Callable[[], None], ...] = (
             partial(_join_groups, con, local, found),
             partial(_new_groups, local, found),
@@ -131,7 +136,7 @@ def find_templates(writer: Writer, thresholds: Thresholds, *, progress: Progress
     return TemplatesReport(len(found.groups), len(found.members), len(found.templates), len(found.values))
 
 
-def _local(con: duckdb.DuckDBPyConnection, edges: Edges, thresholds: Thresholds) -> _Local:
+def _local(writer: Writer, con: duckdb.DuckDBPyConnection, edges: Edges, thresholds: Thresholds) -> _Local:
     """Fetch the texts of edges, and what is known of them."""
     cleans, numbers = np.unique(np.stack([edges.a, edges.b]), return_inverse=True)
     a, b = numbers.reshape(2, -1).astype(np.int64)
@@ -145,8 +150,10 @@ def _local(con: duckdb.DuckDBPyConnection, edges: Edges, thresholds: Thresholds)
     con.unregister("wanted")
     known = [np.asarray(rows[name].to_numpy(), dtype=np.int64).copy() for name in ("duplicate_id", "template")]
     own = Edges(a, b, edges.kind, edges.score)
-    texts = clean_texts(con, cleans)
-    return _Local(cleans, texts, known[0], known[1], own, thresholds, Resemblance(texts, disguised(con, cleans)))
+    wording = CleanTexts(writer)
+    texts = wording.take(cleans)
+    resemblance = Resemblance(texts, disguised(con, cleans))
+    return _Local(cleans, texts, wording, known[0], known[1], own, thresholds, resemblance)
 
 
 def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) -> None:
@@ -164,7 +171,7 @@ def _join_groups(con: duckdb.DuckDBPyConnection, local: _Local, found: Found) ->
     con.unregister("wanted")
     medoids = np.asarray(rows["medoid_clean_id"])[np.searchsorted(rows["duplicate_id"], wanted)]
     both, place = np.unique(np.concatenate([local.cleans[text], medoids]), return_inverse=True)
-    resemblance = Resemblance(clean_texts(con, both), disguised(con, both))
+    resemblance = Resemblance(local.wording.take(both), disguised(con, both))
     near = resemblance.similarity(*np.split(place, 2))
     kept = near >= local.thresholds.edit
     local.group[text[kept]] = wanted[kept]
@@ -239,11 +246,12 @@ def _anchored_templates(
     ignore = frequent_fingerprints(writer)
     anchors = find_anchors(anchors_from(load_postings(writer), new.start, ~taken, ignore=ignore))
     cleans = np.unique(anchors.texts)
-    texts = dict(zip(cleans.tolist(), clean_texts(con, cleans), strict=True))
+    texts = dict(zip(cleans.tolist(), local.wording.take(cleans), strict=True))
     refused = np.zeros(new.stop, np.int8)
     for group in anchors.groups(taken):
         members = group[refused[group] < REFUSED]
-        if len(members) < ANCHORED:
+        old = int((members < new.start).sum())
+        if len(members) < ANCHORED or (old >= ANCHORED and not _grown(old, len(members))):
             continue
         own = [texts[member] for member in members.tolist()]
         shortest = min(range(len(own)), key=lambda i: (len(own[i]), own[i]))
@@ -252,6 +260,11 @@ def _anchored_templates(
         taken[[clean_id for clean_id, _, _ in found.values[before:]]] = True
         refused[members[~taken[members]]] += 1
     local.template[taken[local.cleans] & (local.template < 0)] = JUST_JOINED
+
+
+def _grown(before: int, now: int) -> bool:
+    """Tell whether a number passed a power of `TRIED_AGAIN`: what a passage's texts had no frame for is not tried every day."""
+    return math.floor(math.log(now, TRIED_AGAIN)) > math.floor(math.log(before, TRIED_AGAIN))
 
 
 def _explain(cleans: Int64, texts: list[str], medoid: int, least: int, found: Found) -> None:

@@ -105,6 +105,7 @@ def demo_command(out: str, prompts: int, seed: int) -> int:
     say_scan(result.scan)
     show_evaluation(result.evaluation, OutputOptions())
     click.echo(f"\nDone in {result.seconds:.0f} s. Next:")
+    click.echo(f"  promptscan --store {result.store} alerts")
     click.echo(f"  promptscan --store {result.store} families")
     click.echo(f'  promptscan --store {result.store} search "explain your reasoning step by step"')
     click.echo(f"Report (opens offline): {result.report.absolute()}")

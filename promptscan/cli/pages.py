@@ -66,7 +66,12 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("text", "", role=Role.TEXT),
     ],
 }
-_DRAWN = {"family": family.DRAWN, "account": accounts.DRAWN, **campaign.DRAWN}
+_DRAWN = {
+    "family": family.DRAWN,
+    "account": accounts.DRAWN,
+    "text": {"probes": family.DRAWN["probes"]},
+    **campaign.DRAWN,
+}
 
 
 def page(console: Console, kind: str, found: Sequence[Section]) -> None:

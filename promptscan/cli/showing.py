@@ -36,11 +36,15 @@ def show(store: Store, identifier: str, output: OutputOptions) -> None:
     """Output everything about one id."""
     from promptscan.cli.pages import page
     from promptscan.cli.verdicts import verdict_sections
-    from promptscan.views import find, sections
+    from promptscan.judgement import text_probes
+    from promptscan.views import Section, find, sections
 
     with store.connect() as con:
         kind, key = find(con, identifier)
         found = sections(con, kind, key)
+        if kind in {"text", "prompt"}:
+            rows = text_probes(store.generation, con, found[0].rows["text_id"][0].as_py())
+            found.insert(1, Section("probes", "What it probes", False, rows, key))
     found[1:1] = verdict_sections(store, kind, key)
     if output.is_table:
         present(lambda console: page(console, kind, found))

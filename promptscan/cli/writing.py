@@ -61,6 +61,20 @@ def building_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--min-family-size", type=int, help="Distinct texts that make a cluster a family (default 5)."
             ),
+            click.option(
+                "--seeds",
+                "capability_seeds",
+                metavar="PATH",
+                help="Folder of seed banks (*.toml), or one, that add capabilities or replace known ones; so does STORE/seeds.",
+            ),
+            click.option(
+                "--alert-budget",
+                type=float,
+                help="False alerts a day that are accepted, in days of the log (default 1).",
+            ),
+            click.option(
+                "--models", metavar="FILE", help="models.toml: a table [models] of names and when they were released."
+            ),
         )
     ):
         command = option(command)
@@ -95,7 +109,9 @@ def ingest_command(
 @click.command("build")
 @building_options
 @click.option(
-    "--recluster", is_flag=True, help="Cluster all texts again, not only what no known family took; ids are kept."
+    "--recluster",
+    is_flag=True,
+    help="Cluster all texts again, not only what no known family took; with --encoder NAME embed them again too. Family ids are kept.",
 )
 @click.pass_context
 def build_command(ctx: click.Context, /, *, recluster: bool, **flags: Any) -> int:
@@ -187,6 +203,7 @@ def say_build(report: BuildReport) -> None:
         return
     stages, seconds = report.stages, report.seconds
     lines = {
+        "encoder": "{texts:,} texts are embedded with {after} instead of {before}",
         "normalise": "{new_cleans:,} new clean texts",
         "fingerprint": "{fingerprints:,} fingerprints of {texts:,} texts, {decoded:,} of them hide encoded content",
         "banks": "{banks:,} banks of {examples:,} examples, {hits:,} new hits",
@@ -200,8 +217,14 @@ def say_build(report: BuildReport) -> None:
         "families": "{families:,} families ({born:,} new), {clustered:,} texts in them, {noise:,} in none",
         "capabilities": "{probing:,} of {families:,} families probe something",
         "accounts": "{accounts:,} accounts, {pairs:,} family-account pairs",
+        "evidence": "{eligible:,} of {families:,} shared families are templates, {passed:,} of them have senders that act as one",
+        "campaigns": "{campaigns:,} campaigns of {accounts:,} accounts, {fired:,} new alerts",
     }
     for name, line in lines.items():
         if name in stages:
             say(f"{name}: {line.format(**stages[name])}, {seconds.get(name, 0.0):.1f} s")
+    if stages.get("families", {}).get("alike"):
+        say("  all vectors are the same, so families come from templates and duplicates alone; try another --encoder")
     say(f"generation {report.generation} is live")
+    if stages.get("campaigns", {}).get("fired"):
+        say("new alerts: `promptscan alerts` says who, since when, why, and why they may be wrong")

@@ -64,9 +64,21 @@ def merged(facts: Facts, group: Int64, names: list[str]) -> Facts:
 
 
 def distinct(*columns: Int64) -> tuple[Int64, Int64]:
-    """Return the distinct rows, sorted, and the place of each given row among them."""
-    rows, place = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
-    return rows, place.ravel()
+    """Return the distinct rows of columns of numbers, sorted, and the place of each given row among them.
+
+    Rows are packed into one number: the columns are numbers of families, accounts and ten minutes, far below 2^63 together.
+    """
+    lows = [int(column.min(initial=0)) for column in columns]  # clocks may stand before 1970
+    sizes = [int(column.max(initial=0)) - low + 1 for column, low in zip(columns, lows, strict=True)]
+    packed = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, low, size in zip(columns, lows, sizes, strict=True):
+        packed = packed * size + (column - low)
+    codes, place = np.unique(packed, return_inverse=True)
+    unpacked = []
+    for low, size in zip(lows[::-1], sizes[::-1], strict=True):
+        codes, rest = np.divmod(codes, size)
+        unpacked.append(rest + low)
+    return np.stack(unpacked[::-1], axis=1), place.ravel()
 
 
 def _mean(group: Int64, values: Any, weight: Any, n: int) -> Any:

@@ -56,17 +56,22 @@ def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
         facts: of the families.
         relatives: whether related families count: they may be one prompt in two pieces, which is no sign of anything.
     """
+    from scipy.sparse import csr_array
+
     kept = facts.eligible[facts.family]
     family, account = facts.family[kept], facts.account[kept]
     breadth = np.bincount(account, minlength=len(facts.accounts))
     usable = breadth[account] <= SPREAD
     family, account = family[usable], account[usable]
-    mine, other = _through(family, account, len(facts.accounts))
+    sent = csr_array((np.ones(len(family)), (family, account)), shape=(facts.n, len(facts.accounts)))
+    met = (sent @ sent.T).tocoo()
+    apart = met.row != met.col
+    first, second, common = met.row[apart].astype(np.int64), met.col[apart].astype(np.int64), np.rint(met.data[apart])
     if len(facts.relatives) and not relatives:
-        related = np.isin(mine * facts.n + other, facts.relatives[:, 0] * facts.n + facts.relatives[:, 1])
-        mine, other = mine[~related], other[~related]
-    codes, common = np.unique(mine * max(facts.n, 1) + other, return_counts=True)
-    first, second = np.divmod(codes, max(facts.n, 1))
+        related = np.isin(first * facts.n + second, facts.relatives[:, 0] * facts.n + facts.relatives[:, 1])
+        first, second, common = first[~related], second[~related], common[~related]
+    order = np.lexsort((second, first))
+    first, second, common = first[order], second[order], common[order]
     size = np.bincount(family, minlength=facts.n).astype(np.int64)
     reach = np.bincount(family, breadth[account] - 1, facts.n).astype(np.int64)
     return SharedFamilies(first, second, common.astype(np.int64), size, reach, len(family))
@@ -114,19 +119,3 @@ def linked(together: SharedFamilies, n_families: int) -> Int64:
     member = np.asarray(found.membership, dtype=np.int64)
     _, first, place = np.unique(member, return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[place.ravel()], dtype=np.int64)
-
-
-def _through(family: Int64, account: Int64, n_accounts: int) -> tuple[Int64, Int64]:
-    """Return, per account, every ordered pair of two of its families: cost follows the squares of at most `SPREAD`."""
-    order = np.lexsort((family, account))
-    family, account = family[order], account[order]
-    size = np.bincount(account, minlength=n_accounts)
-    repeat = size[account]
-    mine = np.repeat(family, repeat)
-    if not len(mine):
-        return mine, mine
-    start = (np.cumsum(size) - size)[account]
-    offset = np.arange(len(mine)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
-    other = family[np.repeat(start, repeat) + offset]
-    different = mine != other
-    return mine[different], other[different]

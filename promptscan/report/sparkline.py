@@ -32,7 +32,8 @@ class Axis:
     @classmethod
     def of(cls, document: ReportDocument) -> Axis | None:
         """Return the axis of a report: the store's period, or its last `MAX_DAYS` days; None without any day."""
-        days = [day.day for one in (*document.families, *document.campaigns) for day in one.days]
+        days = [day.day for family in document.families for day in family.days]
+        days += [day.day for campaign in document.campaigns for day in campaign.days]
         days += [moment.date() for moment in (document.facts.first_ts, document.facts.last_ts) if moment is not None]
         if not days:
             return None

@@ -8,7 +8,7 @@ report, `scaled` makes it smaller; `docs/guides/simulate.md` has the knobs.
 What is modelled:
 
 * people who write in sessions, with interests and habits, in eight languages, with retries, popular public templates and
-  what everybody types;
+  what everybody types; some share the gateways of a carrier, an office, a family's card;
 * campaigns that send templates with systematically swept slots from many throw-away accounts under a daily cap, in batches,
   mixed with cover; accounts made in bursts, aged, replaced when banned; payments, addresses, networks, clients and mail
   domains drawn from small pools, each with its own probability; other languages, reworded fixed text, a slow start, relays
@@ -22,7 +22,7 @@ capability share families. `label` is background, popular_template, retry, campa
 `account_role` says what the account is: person, a `NegativeKind`, campaign. A relay's account keeps its role when
 it carries a campaign's prompt; viral prompts and benchmarks come from persons.
 
-Variety: 6.3 % of the background texts of a default run have another one above 0.7 character-5-gram Jaccard (exact
+Variety: 5.6 % of the background texts of a default run have another one above 0.7 character-5-gram Jaccard (exact
 copies of what everybody types included; `tests/test_simulate_texts.py`), drawn from about 4,000 slot fillers.
 
 What is not modelled: meaning (sentences are grammatical, not sensible, and no answer exists, so nothing reacts to one);

@@ -24,6 +24,7 @@ from promptscan.simulate.population import (
 
 _ENGLISH = sum(1 for country in COUNTRIES if country[3] == "en")  # they come first
 _CAMPUS, _HOSTED = 66_000, 60_000
+_PER_ADDRESS = 4
 _HOME_WORK = 0.3
 _OWN_SHOP_MAIL = 0.5
 
@@ -153,7 +154,8 @@ def _campaign(rng: np.random.Generator, population: Population, members: NDArray
     chosen, luck = rng.integers(0, networks.size, n), rng.random(n)
     hosted, housed = luck < shared.asn, luck < shared.ip
     population.asn[members[hosted]] = networks[chosen[hosted]]
-    lasts = rng.integers(1, 1 + max(4, n // 6), (int(housed.sum()), ADDRESSES)) % 254 + 1
+    few = min(254, max(1, round(int(housed.sum()) / _PER_ADDRESS / networks.size)))
+    lasts = rng.integers(1, 1 + few, (int(housed.sum()), ADDRESSES))
     population.addresses[members[housed]] = blocks[chosen[housed]][:, None] + lasts
     domains = np.array([f"{key % 0xFFFFFF:06x}.example" for key in rng.integers(1, 1 << 40, 2).tolist()], dtype=object)
     mail = drawn(rng, PUBLIC_MAIL[:3], (40, 30, 20), n)

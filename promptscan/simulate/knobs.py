@@ -33,8 +33,8 @@ class Shared:
     """Probability that an account takes an entity from the campaign's small pool instead of one of its own.
 
     Args:
-        payment: of one payment for about nine accounts.
-        ip: of an address in three blocks.
+        payment: of a payment; there is one for every nine accounts of the campaign.
+        ip: of addresses in three blocks; there is one for every four accounts that take one.
         asn: of one of three networks.
         user_agent: of the operator's client.
         email_domain: of one of two registered domains.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.simulate.config import SimulationConfig
-from promptscan.simulate.draws import mix
+from promptscan.simulate.draws import mix, pick
 from promptscan.simulate.knobs import FOREIGN
 
 PERSON, NEGATIVE, CAMPAIGN = 0, 1, 2_000
@@ -26,6 +26,8 @@ COUNTRIES = (
 )  # fmt: skip
 _PLANS = ("free", "plus", "team", "api")
 PUBLIC_MAIL = ("gmail.com", "outlook.com", "yahoo.com", "icloud.com", "proton.me", "gmx.net", "hotmail.com")
+# Ordinary reasons to share: a carrier's gateways, an office, a family's card.
+_CARRIER, _GATEWAYS, _OFFICE, _FAMILY = 0.15, 4, 0.6, 0.06
 INTERESTS = 4
 ADDRESSES = 3
 
@@ -91,8 +93,12 @@ def people(config: SimulationConfig, topics: int) -> Population:
     asn = 3_000 + country.astype(np.int64) * 900 + np.minimum(rng.zipf(1.6, n), 60)
     addresses = ((asn * 2_654_435_761 % 181 + 20) << 24)[:, None] + rng.integers(1 << 16, 1 << 24, (n, ADDRESSES))
     addresses = np.where(rng.random(n)[:, None] < 0.4, addresses[:, :1], addresses)
+    role = _roles(rng, config)
+    innocent = np.random.default_rng([config.seed, 8])
+    _share_payments(innocent, payment, np.flatnonzero(pays & ~in_org))
+    _share_addresses(innocent, addresses, asn, org)
     return Population(
-        role=_roles(rng, config),
+        role=role,
         keys=keys,
         country=country,
         language=np.where(rng.random(n) < 0.2, np.int8(0), spoken),
@@ -106,6 +112,27 @@ def people(config: SimulationConfig, topics: int) -> Population:
         asn=asn,
         addresses=addresses.astype(np.uint32),
     )
+
+
+def _share_payments(rng: np.random.Generator, payment: NDArray[np.uint64], payers: NDArray[np.int64]) -> None:
+    """Let some pairs of private payers use one payment, in place."""
+    pairs = round(payers.size * _FAMILY / 2)
+    both = rng.permutation(payers)[: 2 * pairs]
+    payment[both[pairs:]] = payment[both[:pairs]]
+
+
+def _share_addresses(
+    rng: np.random.Generator, addresses: NDArray[np.int64], asn: NDArray[np.int64], org: NDArray[np.uint64]
+) -> None:
+    """Put people behind the few addresses of their carrier, and members of organisations behind their office's, in place."""
+    n = asn.size
+    carried = np.flatnonzero(rng.random(n) < _CARRIER)
+    gateway = (asn * 2_654_435_761 % 181 + 20 << 24) + (asn * 40_503 % 65_536 << 8)
+    for place in range(2):
+        addresses[carried, place] = gateway[carried] + rng.integers(1, 1 + _GATEWAYS, carried.size)
+    office = np.flatnonzero((org > 0) & (rng.random(n) < _OFFICE))
+    key = mix(org[office], 23)
+    addresses[office, 0] = ((key % np.uint64(181)).astype(np.int64) + 20 << 24) + pick(key, 1 << 24)
 
 
 def interests(rng: np.random.Generator, n: int, topics: int) -> NDArray[np.int16]:

@@ -164,7 +164,9 @@ def _agents(config: SimulationConfig, population: Population, batch: Plan) -> ND
         mix(account, 64) ^ pick(mix(batch.session.astype(np.uint64), 65), 2).astype(np.uint64), len(_BROWSERS)
     )
     client = len(_BROWSERS) + pick(mix(account, 66), len(_CLIENTS))
-    own = np.where(role < CAMPAIGN, pick(mix(account, 69), len(_TOOLKITS)), (role + config.seed) % len(_TOOLKITS))
+    own = np.where(
+        role < CAMPAIGN, pick(mix(account, 69), len(_TOOLKITS)), (role + config.seed % len(_TOOLKITS)) % len(_TOOLKITS)
+    )
     usual = np.where(uniform(mix(account, 67)) < programmed[role], client, browser)
     return np.where(uniform(mix(account, 68)) < toolkit[role], len(_BROWSERS) + len(_CLIENTS) + own, usual)
 

@@ -114,11 +114,13 @@ JOIN base_text_cleans c USING (clean_id)
 LEFT JOIN base_family_stats s USING (family_id)
 GROUP BY m.family_id;
 
+-- What benign banks know counts a tenth in the ranking: nothing is hidden, and a campaign that uses a public template still
+-- comes up when ten times as many accounts share it (docs/decisions/010-banks.md).
 CREATE VIEW families AS
 SELECT
   f.family_id, f.label, f.exemplar_text_id,
   s.n_templates, s.n_texts, s.n_prompts, s.n_accounts, s.first_ts, s.last_ts,
-  c.capability, s.score, f.reuse, f.frame, s.effective_accounts, f.kind,
+  c.capability, s.score * (1 - 0.9 * coalesce(k.benign_share, 0)) AS score, f.reuse, f.frame, s.effective_accounts, f.kind,
   CASE WHEN c.capability <> 'other' THEN c.percentile END AS percentile,
   coalesce(k.benign_share, 0) AS benign_share, coalesce(k.bad_share, 0) AS bad_share
 FROM base_family_names f

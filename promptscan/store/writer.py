@@ -22,6 +22,7 @@ from promptscan.store.files import FileRef, describe, publish_directory, sync_fi
 from promptscan.store.generation import Generation, configure, manifest_path
 from promptscan.store.lock import unpinned, writer_lock
 from promptscan.store.manifest import EncoderRef, Manifest, Segment
+from promptscan.store.stamps import Stamps
 
 CATALOG = "catalog.duckdb"
 STORAGE_VERSION = "v1.5.0"  # readable by DuckDB 1.5 and 2.0
@@ -47,6 +48,11 @@ class Writer:
     _derived: dict[str, Path] = field(default_factory=dict)
     _kept: dict[str, tuple[tuple[Segment, ...], Any]] = field(default_factory=dict)
     _verified: set[str] = field(default_factory=set)
+    _stamps: Stamps = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read which files were verified before."""
+        self._stamps = Stamps(self.root, self.manifest.generation)
 
     @property
     def changed(self) -> bool:
@@ -64,9 +70,12 @@ class Writer:
         return not same
 
     def verified(self, ref: FileRef) -> Path:
-        """Return the path of a file of the draft after checking its digest, once per writer."""
+        """Return the path of a file of the draft after checking its digest, once per writer, unless its stamp still holds."""
         if ref.path not in self._verified:
-            verify(self.root, ref)
+            stamp = self._stamps.of(ref)
+            if not self._stamps.holds(ref):
+                verify(self.root, ref)
+                self._stamps.keep(ref, stamp)
             self._verified.add(ref.path)
         return self.root / ref.path
 
@@ -107,7 +116,9 @@ class Writer:
             publish_directory(draft, final)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        self._verified.update(ref.path for ref in refs)  # digested a moment ago
+        for ref in refs:  # digested a moment ago
+            self._verified.add(ref.path)
+            self._stamps.keep(ref, self._stamps.of(ref))
         self.adopt(Segment(kind, name, refs, meta))
 
     def adopt(self, segment: Segment, *, instead_of: tuple[str, ...] = ()) -> None:
@@ -117,6 +128,14 @@ class Writer:
     def drop(self, kind: str) -> None:
         """Leave a kind's segments out of the draft; older generations keep them."""
         self.manifest = self.manifest.with_segments(instead_of=(kind,))
+
+    def discard(self, kinds: tuple[str, ...], *, state: tuple[str, ...] = (), measured: tuple[str, ...] = ()) -> None:
+        """Leave kinds of segments, and what is noted of them, out of the draft, to be made anew."""
+        self.manifest = replace(
+            self.manifest.with_segments(instead_of=kinds),
+            state={name: value for name, value in self.manifest.state.items() if name not in state},
+            measured={name: value for name, value in self.manifest.measured.items() if name not in measured},
+        )
 
     def derive(self, name: str, source: Path) -> None:
         """Put a rebuildable file into the generation; the source is moved or linked at commit."""
@@ -141,7 +160,20 @@ class Writer:
         if known is not None and known != encoder:
             raise StoreError(
                 f"store {self.root} holds vectors of encoder {known.name} ({known.digest[:12]}), not of {encoder.name} "
-                f"({encoder.digest[:12]}); use `--encoder {known.name}`, or another --store for {encoder.name}"
+                f"({encoder.digest[:12]}); use `--encoder {known.name}`, another --store for {encoder.name}, or embed all "
+                f"texts anew with `promptscan build --encoder {encoder.name} --recluster`"
+            )
+        self.manifest = replace(self.manifest, encoder=encoder)
+
+    def change_encoder(self, encoder: EncoderRef) -> None:
+        """Note another encoder in a draft whose vectors were discarded.
+
+        Raises:
+            StoreError: the draft still has vectors.
+        """
+        if self.manifest.of_kind("vectors"):
+            raise StoreError(
+                f"store {self.root} still holds vectors of another encoder than {encoder.name}; discard them"
             )
         self.manifest = replace(self.manifest, encoder=encoder)
 
@@ -196,6 +228,7 @@ class Writer:
         current = {"generation": number, "manifest_sha256": hashlib.sha256(data).hexdigest()}
         write_atomic(self.root / "CURRENT", json.dumps(current).encode() + b"\n")
         self.manifest = manifest
+        self._stamps.save([ref for segment in manifest.segments for ref in segment.files])
         return manifest
 
     def _write_catalog(self, path: Path, manifest: Manifest) -> None:
@@ -223,7 +256,7 @@ def open_writer(
     """
     root = root.absolute()
     try:
-        for name in ("segments", "generations", "quarantine", "work"):
+        for name in ("segments", "generations", "quarantine", "seeds", "work"):
             (root / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(

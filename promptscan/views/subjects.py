@@ -86,6 +86,7 @@ OF_TEXT: tuple[Aspect, ...] = (  # likewise, by text id: what a text is part of
     Aspect("template", "Its template", single=True),
     Aspect("slots", "What it has in the slots"),
     Aspect("duplicate", "Its duplicate group", single=True),
+    Aspect("banks", "Known to banks"),
     Aspect("related", "Texts related to it"),
 )
 
