@@ -1,9 +1,9 @@
-# make demo · test · lint · bench · peers · family-peers · docs: each sets up what it needs in .venv, and does it once.
+# make demo · test · lint · bench · peers · family-peers · campaigns · docs: each sets up what it needs in .venv, and does it once.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench peers family-peers docs lock
+.PHONY: demo test lint bench peers family-peers campaigns docs lock
 
 demo: $(READY)
 	$(BIN)/promptscan demo
@@ -47,6 +47,18 @@ family-peers: $(READY) $(FAMILY_PEERS)/.ready
 $(FAMILY_PEERS)/.ready: benchmarks/family_peers/requirements.txt
 	test -x $(FAMILY_PEERS)/bin/python || $(PYTHON) -m venv $(FAMILY_PEERS)
 	$(FAMILY_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/family_peers/requirements.txt
+	touch $@
+
+# Simulated operations replayed day by day, beside kollude and simpler means. Hours; goes on where it was stopped.
+CAMPAIGN_PEERS := benchmarks/work/campaign-peers
+campaigns: $(READY) $(CAMPAIGN_PEERS)/.ready
+	$(BIN)/python -m benchmarks.campaigns --python $(CAMPAIGN_PEERS)/bin/python $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks.campaigns.size
+	$(MAKE) docs
+
+$(CAMPAIGN_PEERS)/.ready: benchmarks/campaigns/requirements.txt
+	test -x $(CAMPAIGN_PEERS)/bin/python || $(PYTHON) -m venv $(CAMPAIGN_PEERS)
+	$(CAMPAIGN_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/campaigns/requirements.txt
 	touch $@
 
 docs: $(READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -30,6 +31,16 @@ def facts() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
     }
+
+
+def code() -> str:
+    """Return a digest of promptscan's own code and data: equal digests, equal behaviour."""
+    folder = Path(__file__).resolve().parents[1] / "promptscan"
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".py", ".sql", ".toml"}:
+            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def load(name: str) -> dict[str, Any]:

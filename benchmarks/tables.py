@@ -17,6 +17,7 @@ from benchmarks import (
     replay,
     templates,
 )
+from benchmarks.campaigns import report as campaigns
 from benchmarks.evasion import report as evasion
 from benchmarks.family_peers import report as family_peers
 from benchmarks.peers import report as peers
@@ -87,6 +88,9 @@ SECTIONS: dict[str, Section] = {
         "What each kind of evidence adds to families", "python -m benchmarks.probes --data DIR", probes.table
     ),
     "family_peers": Section("Families beside peers", "make family-peers DATA=DIR", family_peers.table),
+    "campaigns": Section(
+        "Campaigns: on which day they would have been known, and whose accounts", "make campaigns", campaigns.table
+    ),
     "replay": Section(
         "A log period by period beside all at once",
         "python -m benchmarks.replay LOG.parquet [--step-days N]",
