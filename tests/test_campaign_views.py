@@ -217,7 +217,8 @@ class TestPages:
     def test_what_there_was_too_little_data_for_stands_apart(self, own: Path, monkeypatch: pytest.MonkeyPatch):
         evidence = [
             {"kind": "pivot", "sufficient": False, "sentence": "No model was released meanwhile."},
-            {"kind": "focus", "value": 0.5, "log10_e": 0.2, "sufficient": True, "sentence": "Half of it."},
+            {"kind": "focus", "value": 0.5, "log10_e": 1.2, "sufficient": True, "sentence": "Half of it."},
+            {"kind": "language", "value": 1.1, "log10_e": -0.2, "sufficient": True, "sentence": "They write in one language."},
         ]
         as_json = literal(json.dumps(evidence))
         replant(own, "campaigns", campaigns=f"SELECT * REPLACE ({as_json}::JSON AS evidence, '[]'::JSON AS counter_evidence) FROM base_campaigns")
@@ -225,7 +226,12 @@ class TestPages:
         lines = command("--store", own, "show", "C-1").out.splitlines()
         at = lines.index("What speaks for it")
         assert lines[at + 2].startswith("focus")
-        assert lines[at + 4 : at + 6] == ["Too little data to say", "  pivot: No model was released meanwhile."]
+        assert lines[at + 4 : at + 8] == [
+            "Looked at, and no more than chance gives",
+            "  language: They write in one language.",
+            "Too little data to say",
+            "  pivot: No model was released meanwhile.",
+        ]
         assert lines[lines.index("What speaks against it") + 1].startswith("  Nothing that was looked for speaks against it.")
         assert "  + Half of it." in command("--store", own, "campaigns").out
         assert document(own, "show", "C-1", schema="show")["counter_evidence"] == []
@@ -246,10 +252,19 @@ class TestPages:
         )
         shown = command("--store", own, "show", "A-1").out
         assert shown.startswith("Alert A-1 · high · score 6.2\n  fired 2026-01-1")
+        assert "  36 accounts share a family evenly.\n" in shown
         assert "campaign C-1 now: " in shown
         assert "How it grew\n  ▇" in shown or "How it grew\n  █" in shown
         growth = document(own, "show", "A-1", schema="show")["growth"]
         assert [row["n_accounts"] for row in growth] == sorted(row["n_accounts"] for row in growth)
+
+    def test_what_an_alert_says_is_parted_into_what_why_and_why_not(self, own: Path, monkeypatch: pytest.MonkeyPatch):
+        message = "36 accounts ask “x Why: y”. Why: They do it at once. Why it may be wrong: A bank knows it."
+        replant(own, "alerts", alerts=f"SELECT * REPLACE ({literal(message)} AS message) FROM base_alerts")
+        monkeypatch.setenv("COLUMNS", "80")
+        assert "  36 accounts ask “x Why: y”.\n  + They do it at once.\n  − A bank knows it.\n" in command("--store", own, "alerts").out
+        shown = command("--store", own, "show", "A-1").out
+        assert "  36 accounts ask “x Why: y”.\n  why: They do it at once.\n  why it may be wrong: A bank knows it.\n" in shown
 
     def test_an_alert_whose_campaign_is_gone_is_still_shown(self, own: Path):
         for gone in ("'C-77'", "NULL"):
