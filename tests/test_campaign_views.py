@@ -203,6 +203,7 @@ class TestPages:
         assert head == ["evidence", "found", "by", "chance", "of", "strength"]
         assert lines[places[2] + 2].split() == ["evenness", "0.94", "0.41", "24", "■■■■■", "6.2"]
         assert "shares C-1 evenly; =HYPERLINK(1)⟨U+001B⟩[31m⟨U+202E⟩" in lines[places[7] + 3]
+        assert lines[places[3] + 1].split() == ["evidence", "found", "of"]  # nothing against it has a strength
         assert any("{slot_1:number}" in line for line in lines[places[4] : places[5]])
 
     def test_a_page_and_its_list_entry_are_one_thing(self, planted: Path):
@@ -380,6 +381,15 @@ class TestBadInput:
             assert told in shown
         assert command("--store", own, "report", "--out", own / "r").code == 0
 
+    def test_numbers_without_end_are_shown_as_unknown(self, own: Path):
+        endless = "'inf'::DOUBLE AS log10_e, 'nan'::DOUBLE AS value, '-inf'::DOUBLE AS expected"
+        replant(own, "evidence", family_evidence=f"SELECT * REPLACE ({endless}) FROM base_family_evidence")
+        replant(own, "campaigns", campaign_families="SELECT * REPLACE ('nan'::DOUBLE AS score) FROM base_campaign_families")
+        lines = command("--store", own, "show", "F-1").out.splitlines()
+        assert lines[lines.index("What speaks for a campaign") + 2].split() == ["evenness", "·", "·", "24", "·"]
+        assert command("--store", own, "show", "C-1").code == 0
+        assert document(own, "show", "F-1", schema="show")["evidence"][0]["log10_e"] is None
+
     def test_hostile_values_reach_no_sink(self, own: Path, monkeypatch: pytest.MonkeyPatch):
         evil = literal(EVIL)
         evidence = literal(json.dumps([{"kind": EVIL, "family_id": EVIL, "value": 1, "sufficient": n == 0, "sentence": EVIL} for n in range(2)]))
@@ -401,6 +411,11 @@ class TestBadInput:
             assert "\x1b" not in plain.out
             assert "⟨U+202E⟩" in plain.out
             assert is_safe(on_a_terminal(own, words, monkeypatch, no_colour=False))
+        replant(own, "stats", account_stats=f"SELECT * REPLACE ({evil} AS account_id) FROM base_account_stats LIMIT 1")
+        for words in (("accounts",), ("show", f"account:{EVIL}")):
+            plain = command("--store", own, *words)
+            assert is_safe(plain.out)
+            assert "⟨U+001B⟩" in plain.out
         for words in (*SHOWN[:3], ("show", "C-1")):
             assert is_safe(command("--store", own, *words, "--csv").out.replace("\t", ""))
         assert command("--store", own, "show", "C-1", "--json").out.isascii()

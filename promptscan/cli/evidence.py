@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from promptscan.cli import painting
-from promptscan.cli.table import INDENT, Column, Role, draw, has_colour
+from promptscan.cli.table import INDENT, NULL, Column, Role, draw, has_colour
 from promptscan.recorded import weak
 from promptscan.vis import vis
 
@@ -63,6 +64,8 @@ def words(kind: object) -> str:
 
 def number(value: float) -> str:
     """Write a number as short as a person needs it."""
+    if not isfinite(value):
+        return NULL
     return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -71,6 +74,8 @@ def strength(console: Console) -> Column:
     mark = "#" if console.options.ascii_only else "■"
 
     def paint(power: float, colour: bool) -> Text:
+        if not isfinite(power):
+            return painting.plain(NULL, "dim")
         marks = mark * min(MARKS, max(0, int(power)))
         return painting.plain(marks.ljust(MARKS + 1), "cyan" if colour else "") + painting.plain(f"{power:.1f}")
 
@@ -91,7 +96,7 @@ def _columns(section: Section, console: Console) -> list[Column]:
         Column("value", "found", Role.SCORE, plain),
         *([Column("expected", "by chance", Role.SCORE, plain)] if some("expected") else []),
         *([Column("n", "of")] if some("n") else []),
-        *([strength(console)] if some("log10_e") else []),
+        *([strength(console)] if any(rows["log10_e"].to_pylist()) else []),
         *(
             [Column("family_id", "family")]
             if some("family_id") and set(rows["family_id"].to_pylist()) != {section.key}
