@@ -41,6 +41,9 @@ class Evidence:
     sentence: str | None = None
 
 
+WEAK = 0.5
+"""Strength below which evidence for something is no more than what chance gives."""
+_WHY, _WRONG = " Why: ", " Why it may be wrong: "
 _NAMES = tuple(field.name for field in fields(Evidence))
 
 
@@ -53,6 +56,23 @@ def read_evidence(recorded: str | None) -> tuple[Evidence, ...]:
     except (ValueError, RecursionError):
         document = [recorded]
     return tuple(_pieces(document))
+
+
+def weak(log10_e: float | None) -> bool:
+    """Say whether evidence is no more than what chance gives; of unknown strength it is not."""
+    return log10_e is not None and log10_e < WEAK
+
+
+def parts_of(message: str) -> tuple[str, str, str]:
+    """Part what an alert says into what it is, why, and why it may be wrong; the last two are empty when it does not say so.
+
+    The last such words count: a label that an attacker chose stands before them.
+    """
+    head, between, wrong = message.rpartition(_WRONG)
+    if not between:
+        head, wrong = message, ""
+    what, between, why = head.rpartition(_WHY)
+    return (what, why, wrong) if between else (head, "", wrong)
 
 
 def evidence_type() -> pa.DataType:

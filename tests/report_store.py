@@ -62,6 +62,16 @@ EVIDENCE = [
         "sentence": "12 of its 41 accounts come from one network.",
     },
     {
+        "kind": "language",
+        "family_id": None,
+        "value": 1.0,
+        "expected": 1.1,
+        "n": 41,
+        "log10_e": -0.2,
+        "sufficient": True,
+        "sentence": "Its accounts write in one language.",
+    },
+    {
         "kind": "creation",
         "family_id": None,
         "value": None,

@@ -203,6 +203,7 @@ class TestPages:
         assert head == ["evidence", "found", "by", "chance", "of", "strength"]
         assert lines[places[2] + 2].split() == ["evenness", "0.94", "0.41", "24", "■■■■■", "6.2"]
         assert "shares C-1 evenly; =HYPERLINK(1)⟨U+001B⟩[31m⟨U+202E⟩" in lines[places[7] + 3]
+        assert lines[places[3] + 1].split() == ["evidence", "found", "of"]  # nothing against it has a strength
         assert any("{slot_1:number}" in line for line in lines[places[4] : places[5]])
 
     def test_a_page_and_its_list_entry_are_one_thing(self, planted: Path):
@@ -217,7 +218,8 @@ class TestPages:
     def test_what_there_was_too_little_data_for_stands_apart(self, own: Path, monkeypatch: pytest.MonkeyPatch):
         evidence = [
             {"kind": "pivot", "sufficient": False, "sentence": "No model was released meanwhile."},
-            {"kind": "focus", "value": 0.5, "log10_e": 0.2, "sufficient": True, "sentence": "Half of it."},
+            {"kind": "focus", "value": 0.5, "log10_e": 1.2, "sufficient": True, "sentence": "Half of it."},
+            {"kind": "language", "value": 1.1, "log10_e": -0.2, "sufficient": True, "sentence": "They write in one language."},
         ]
         as_json = literal(json.dumps(evidence))
         replant(own, "campaigns", campaigns=f"SELECT * REPLACE ({as_json}::JSON AS evidence, '[]'::JSON AS counter_evidence) FROM base_campaigns")
@@ -225,7 +227,12 @@ class TestPages:
         lines = command("--store", own, "show", "C-1").out.splitlines()
         at = lines.index("What speaks for it")
         assert lines[at + 2].startswith("focus")
-        assert lines[at + 4 : at + 6] == ["Too little data to say", "  pivot: No model was released meanwhile."]
+        assert lines[at + 4 : at + 8] == [
+            "Looked at, and no more than chance gives",
+            "  language: They write in one language.",
+            "Too little data to say",
+            "  pivot: No model was released meanwhile.",
+        ]
         assert lines[lines.index("What speaks against it") + 1].startswith("  Nothing that was looked for speaks against it.")
         assert "  + Half of it." in command("--store", own, "campaigns").out
         assert document(own, "show", "C-1", schema="show")["counter_evidence"] == []
@@ -246,10 +253,19 @@ class TestPages:
         )
         shown = command("--store", own, "show", "A-1").out
         assert shown.startswith("Alert A-1 · high · score 6.2\n  fired 2026-01-1")
+        assert "  36 accounts share a family evenly.\n" in shown
         assert "campaign C-1 now: " in shown
         assert "How it grew\n  ▇" in shown or "How it grew\n  █" in shown
         growth = document(own, "show", "A-1", schema="show")["growth"]
         assert [row["n_accounts"] for row in growth] == sorted(row["n_accounts"] for row in growth)
+
+    def test_what_an_alert_says_is_parted_into_what_why_and_why_not(self, own: Path, monkeypatch: pytest.MonkeyPatch):
+        message = "36 accounts ask “x Why: y”. Why: They do it at once. Why it may be wrong: A bank knows it."
+        replant(own, "alerts", alerts=f"SELECT * REPLACE ({literal(message)} AS message) FROM base_alerts")
+        monkeypatch.setenv("COLUMNS", "80")
+        assert "  36 accounts ask “x Why: y”.\n  + They do it at once.\n  − A bank knows it.\n" in command("--store", own, "alerts").out
+        shown = command("--store", own, "show", "A-1").out
+        assert "  36 accounts ask “x Why: y”.\n  why: They do it at once.\n  why it may be wrong: A bank knows it.\n" in shown
 
     def test_an_alert_whose_campaign_is_gone_is_still_shown(self, own: Path):
         for gone in ("'C-77'", "NULL"):
@@ -365,6 +381,15 @@ class TestBadInput:
             assert told in shown
         assert command("--store", own, "report", "--out", own / "r").code == 0
 
+    def test_numbers_without_end_are_shown_as_unknown(self, own: Path):
+        endless = "'inf'::DOUBLE AS log10_e, 'nan'::DOUBLE AS value, '-inf'::DOUBLE AS expected"
+        replant(own, "evidence", family_evidence=f"SELECT * REPLACE ({endless}) FROM base_family_evidence")
+        replant(own, "campaigns", campaign_families="SELECT * REPLACE ('nan'::DOUBLE AS score) FROM base_campaign_families")
+        lines = command("--store", own, "show", "F-1").out.splitlines()
+        assert lines[lines.index("What speaks for a campaign") + 2].split() == ["evenness", "·", "·", "24", "·"]
+        assert command("--store", own, "show", "C-1").code == 0
+        assert document(own, "show", "F-1", schema="show")["evidence"][0]["log10_e"] is None
+
     def test_hostile_values_reach_no_sink(self, own: Path, monkeypatch: pytest.MonkeyPatch):
         evil = literal(EVIL)
         evidence = literal(json.dumps([{"kind": EVIL, "family_id": EVIL, "value": 1, "sufficient": n == 0, "sentence": EVIL} for n in range(2)]))
@@ -386,6 +411,11 @@ class TestBadInput:
             assert "\x1b" not in plain.out
             assert "⟨U+202E⟩" in plain.out
             assert is_safe(on_a_terminal(own, words, monkeypatch, no_colour=False))
+        replant(own, "stats", account_stats=f"SELECT * REPLACE ({evil} AS account_id) FROM base_account_stats LIMIT 1")
+        for words in (("accounts",), ("show", f"account:{EVIL}")):
+            plain = command("--store", own, *words)
+            assert is_safe(plain.out)
+            assert "⟨U+001B⟩" in plain.out
         for words in (*SHOWN[:3], ("show", "C-1")):
             assert is_safe(command("--store", own, *words, "--csv").out.replace("\t", ""))
         assert command("--store", own, "show", "C-1", "--json").out.isascii()

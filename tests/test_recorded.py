@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptscan.recorded import Evidence, evidence_table, read_evidence
+from promptscan.recorded import Evidence, evidence_table, parts_of, read_evidence, weak
 
 WHOLE = {
     "kind": "synchrony",
@@ -64,6 +64,27 @@ def test_the_present_form_is_read_as_it_is_in_its_order():
 )  # fmt: skip
 def test_other_forms_are_read_as_far_as_they_go(recorded: str | None, found: tuple[Evidence, ...]):
     assert read_evidence(recorded) == found
+
+
+@pytest.mark.parametrize(
+    ("message", "parts"),
+    [
+        ("What. Why: This. Why it may be wrong: That.", ("What.", "This.", "That.")),
+        ("“a Why: b Why it may be wrong: c”. Why: This. Why it may be wrong: That.", (
+            "“a Why: b Why it may be wrong: c”.", "This.", "That."
+        )),
+        ("What. Why: This.", ("What.", "This.", "")),
+        ("What. Why it may be wrong: That.", ("What.", "", "That.")),
+        ("What.", ("What.", "", "")),
+        ("", ("", "", "")),
+    ],
+)  # fmt: skip
+def test_an_alert_is_parted_where_it_says_why_last(message: str, parts: tuple[str, str, str]):
+    assert parts_of(message) == parts
+
+
+def test_only_a_known_strength_is_weak():
+    assert [weak(power) for power in (None, -1.0, 0.0, 0.49, 0.5, 9.0)] == [False, True, True, True, False, False]
 
 
 @given(JSON)

@@ -181,7 +181,7 @@ def test_an_alert_says_what_who_since_when_why_and_why_not(document: ReportDocum
 
 def test_a_campaign_holds_what_belongs_to_it_strongest_first(document: ReportDocument) -> None:
     [campaign] = document.campaigns
-    assert [one.kind for one in campaign.evidence] == ["partition", "shared_asn", "creation"]
+    assert [one.kind for one in campaign.evidence] == ["partition", "shared_asn", "language", "creation"]
     assert [account.score for account in campaign.accounts] == sorted((a.score or 0 for a in campaign.accounts), reverse=True)
     assert len(campaign.accounts) == 10 < campaign.n_accounts
     assert [entity.value for entity in campaign.entities] == ["AS64500", "pay_1"]
@@ -190,6 +190,7 @@ def test_a_campaign_holds_what_belongs_to_it_strongest_first(document: ReportDoc
     assert (campaign.alert_id, document.families[0].campaigns, document.families[1].campaigns) == ("A-1", ("C-1",), ())
     page = render_html(document)
     assert "Too little data to say: <bdi>creation (Only 2 of its accounts have a time of creation.)</bdi>" in page
+    assert "1 more was looked at, and no more than chance gives" in page
     assert "accounts per day; most on" in page
 
 

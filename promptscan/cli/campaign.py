@@ -11,6 +11,7 @@ from promptscan.cli.campaigns import PROBES, day, severity
 from promptscan.cli.evidence import draw_counter_evidence, draw_evidence, reasons, strength
 from promptscan.cli.table import INDENT, Column, Role, cell, draw, has_colour
 from promptscan.cli.trends import Axis, bars_of, levels, trend
+from promptscan.recorded import parts_of
 from promptscan.vis import vis
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ EXEMPLAR = 600
 EXEMPLAR_LINES = 4
 ACCOUNTS = 15
 """Accounts that a page has at most (`sql/show/campaign_accounts.sql`)."""
-MESSAGE_LINES = 12
+MESSAGE_LINES = 8
 
 
 def _campaign(section: Section, console: Console) -> None:
@@ -49,17 +50,16 @@ def _alert(section: Section, console: Console) -> None:
     elif row["campaign_id"] is not None:
         _say(console, f"campaign {row['campaign_id']} is no campaign any more")
     if row["message"]:
-        _say(console, row["message"], lines=MESSAGE_LINES)
-    _asks(console, row)
+        _message(console, row["message"])
+    else:
+        _asks(console, row)
 
 
 def _alerts(section: Section, console: Console) -> None:
-    """Draw the alert of a campaign: when it fired and what it said."""
+    """Draw the alert of a campaign: when it fired; what it said of the campaign stands on this page, as it is now."""
     console.print(painting.plain(section.title, "bold"))
     for row in section.rows.to_pylist():
-        _say(console, f"{vis(row['alert_id'], 40)} {_fired(row)}")
-        if row["message"]:
-            _say(console, row["message"], lines=MESSAGE_LINES)
+        _say(console, f"{row['alert_id']} {_fired(row)}")
 
 
 def _growth(section: Section, console: Console) -> None:
@@ -179,6 +179,14 @@ def _asks(console: Console, row: Mapping[str, Any]) -> None:
 def _say(console: Console, said: str, style: str = "", *, lines: int = 3) -> None:
     for line in painting.wrapped(painting.plain(vis(said, 2_000), style), console.width - INDENT, lines, console):
         console.print(painting.plain(" " * INDENT) + line)
+
+
+def _message(console: Console, message: str) -> None:
+    """Draw what an alert says: what, then why, then why it may be wrong."""
+    what, why, wrong = parts_of(message)
+    for lead, said in (("", what), ("why: ", why), ("why it may be wrong: ", wrong)):
+        if said:
+            _say(console, f"{lead}{said}", lines=MESSAGE_LINES)
 
 
 def _fired(row: Mapping[str, Any]) -> str:

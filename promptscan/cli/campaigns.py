@@ -10,6 +10,7 @@ from promptscan.cli import painting
 from promptscan.cli.families import ROOMY, percent
 from promptscan.cli.table import INDENT, Column, Role
 from promptscan.cli.trends import Axis, bars_of, trend
+from promptscan.recorded import parts_of, weak
 from promptscan.vis import vis
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
-MESSAGE_LINES = 5
 NARROW = 72
 """Columns of a terminal below which times give way."""
 
@@ -49,7 +49,8 @@ def notes(row: Mapping[str, Any], console: Console) -> list[Text]:
         lines += painting.wrapped(
             painting.plain(what, "dim") + painting.plain(vis(row["label"], 300)), width, 2, console
         )
-    for sign, found in (("+", row["evidence"]), ("−", row["counter_evidence"])):
+    strong = [one for one in row["evidence"] if not weak(one["log10_e"])]
+    for sign, found in (("+", strong), ("−", row["counter_evidence"])):
         said = next((one["sentence"] for one in found if one["sufficient"] and one["sentence"]), None)
         if said:
             lines += painting.wrapped(painting.plain(f"{sign} {vis(said, 300)}", "dim"), width, 2, console)
@@ -81,8 +82,12 @@ def alert_columns(console: Console) -> list[Column]:
 def alert_notes(row: Mapping[str, Any], console: Console) -> list[Text]:
     """Draw below an alert what it says, which includes why it may be wrong."""
     width = console.width - INDENT
-    said = row["message"] or row["label"] or ""
-    return painting.wrapped(painting.plain(vis(said, 1_000)), width, MESSAGE_LINES, console)
+    what, why, wrong = parts_of(row["message"] or row["label"] or "")
+    lines = painting.wrapped(painting.plain(vis(what, 1_000)), width, 4, console) if what else []
+    for sign, said in (("+", why), ("−", wrong)):
+        if said:
+            lines += painting.wrapped(painting.plain(f"{sign} {vis(said, 1_000)}", "dim"), width, 3, console)
+    return lines
 
 
 def by_day(rows: pa.Table, console: Console, what: str, header: str) -> Column:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from promptscan.cli import painting
-from promptscan.cli.table import INDENT, Column, Role, draw, has_colour
+from promptscan.cli.table import INDENT, NULL, Column, Role, draw, has_colour
+from promptscan.recorded import weak
 from promptscan.vis import vis
 
 if TYPE_CHECKING:
@@ -18,23 +20,30 @@ if TYPE_CHECKING:
     from promptscan.views import Section
 
 NOTHING = "Nothing that was looked for speaks against it. That is not a finding that it is one."
+USUAL = "Looked at, and no more than chance gives"
+UNTOLD = "Too little data to say"
 MARKS = 5
 """Most marks of a strength: one for each power of ten."""
 
 
 def draw_evidence(section: Section, console: Console) -> None:
-    """Draw evidence as a table, strongest first, and apart from it, dimmed, what there was too little data for."""
-    enough = section.rows["sufficient"]
-    told, untold = section.rows.filter(enough), section.rows.filter(pc.invert(enough))
+    """Draw evidence as a table, strongest first; apart from it, dimmed, what is as usual and what there was too little data for."""
+    is_for = section.name == "evidence"
+    apart = [
+        UNTOLD if not row["sufficient"] else USUAL if is_for and weak(row["log10_e"]) else None
+        for row in section.rows.to_pylist()
+    ]
+    told = section.rows.filter(pa.array([one is None for one in apart], pa.bool_()))
     if len(told):
-        columns = _columns(section, console)
-        draw(told.to_reader(), columns, section.title, console, _sentence)
+        draw(told.to_reader(), _columns(section, console), section.title, console, _sentence)
     else:
         console.print(painting.plain(section.title, "bold"))
-    if len(untold):
-        console.print(painting.plain("Too little data to say", "dim bold"))
-        for row in untold.to_pylist():
-            for line in painting.wrapped(_untold(row), console.width - INDENT, 2, console):
+    for heading in (USUAL, UNTOLD):
+        rows = section.rows.filter(pa.array([one == heading for one in apart], pa.bool_()))
+        if len(rows):
+            console.print(painting.plain(heading, "dim bold"))
+        for row in rows.to_pylist():
+            for line in painting.wrapped(_remark(row), console.width - INDENT, 2, console):
                 console.print(painting.plain(" " * INDENT) + line)
 
 
@@ -55,6 +64,8 @@ def words(kind: object) -> str:
 
 def number(value: float) -> str:
     """Write a number as short as a person needs it."""
+    if not isfinite(value):
+        return NULL
     return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -63,6 +74,8 @@ def strength(console: Console) -> Column:
     mark = "#" if console.options.ascii_only else "■"
 
     def paint(power: float, colour: bool) -> Text:
+        if not isfinite(power):
+            return painting.plain(NULL, "dim")
         marks = mark * min(MARKS, max(0, int(power)))
         return painting.plain(marks.ljust(MARKS + 1), "cyan" if colour else "") + painting.plain(f"{power:.1f}")
 
@@ -83,7 +96,7 @@ def _columns(section: Section, console: Console) -> list[Column]:
         Column("value", "found", Role.SCORE, plain),
         *([Column("expected", "by chance", Role.SCORE, plain)] if some("expected") else []),
         *([Column("n", "of")] if some("n") else []),
-        *([strength(console)] if some("log10_e") else []),
+        *([strength(console)] if any(rows["log10_e"].to_pylist()) else []),
         *(
             [Column("family_id", "family")]
             if some("family_id") and set(rows["family_id"].to_pylist()) != {section.key}
@@ -99,7 +112,7 @@ def _sentence(row: Mapping[str, Any], console: Console) -> list[Text]:
     return painting.wrapped(painting.plain(vis(row["sentence"], 400)), console.width - INDENT, 3, console)
 
 
-def _untold(row: Mapping[str, Any]) -> Text:
+def _remark(row: Mapping[str, Any]) -> Text:
     what = words(row["kind"]) if row["kind"] else ""
     return painting.plain(": ".join(part for part in (what, vis(row["sentence"] or "", 300)) if part), "dim")
 

@@ -15,6 +15,7 @@ from math import isfinite
 import jinja2
 from markupsafe import Markup
 
+from promptscan.recorded import parts_of, weak
 from promptscan.registry import event_words
 from promptscan.report.document import Change, Event, Family, ReportDocument
 from promptscan.report.sparkline import Axis, accounts, sparkline
@@ -74,6 +75,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.tests["weak"] = weak
     environment.filters.update(
         block=lambda text: Shown(vis(text, MAX_BLOCK, multiline=True)),
         brief=lambda text: Shown(vis(text, 160)),
@@ -82,6 +84,7 @@ def _environment() -> jinja2.Environment:
         count=_count,
         day=lambda moment: NULL if moment is None else f"{moment:%Y-%m-%d}",
         decimal=_decimal,
+        parts=parts_of,
         percent=_percent,
         percentile=_percentile,
         plural=_plural,

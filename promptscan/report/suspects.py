@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import duckdb
 
-from promptscan.recorded import Evidence, read_evidence
+from promptscan.recorded import Evidence, read_evidence, weak
 from promptscan.report.campaign import Alert, Campaign, CampaignAccount, CampaignEntity, CampaignFamily, Day
 from promptscan.report.reading import grouped, read
 
@@ -20,7 +20,7 @@ def alerts(con: duckdb.DuckDBPyConnection, **parameters: object) -> Iterator[Ale
     """Read the alerts that a period brought, newest first."""
     for row in read(con, "report_alerts", **parameters):
         yield Alert(
-            why=_said(read_evidence(row.pop("evidence"))),
+            why=_said([one for one in read_evidence(row.pop("evidence")) if not weak(one.log10_e)]),
             against=_said(read_evidence(row.pop("counter_evidence"))),
             **row,
         )
