@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
@@ -203,6 +204,7 @@ def _words(text: str) -> set[str]:
     return set(TOKEN.findall(text.casefold()))
 
 
+@lru_cache(maxsize=1 << 16)  # a build indexes the same templates more than once
 def _fixed_words(fixed: tuple[str, ...]) -> tuple[Counter[str], set[str]]:
     """Return how often each fixed word occurs, and the words that somewhere do not touch a slot."""
     counts, safe = Counter[str](), set[str]()

@@ -12,7 +12,7 @@ import codecs
 import re
 import urllib.parse
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -101,8 +101,11 @@ def decoded(texts: pa.Array, *, depth: int = DEPTH) -> Decoded:
     level = [(row, "", text) for row, text in _suspects(texts.cast(pa.large_string()))] if depth > 0 else []
     for remaining in range(depth - 1, -1, -1):
         new = []
-        for row, methods, text in level:
-            for method, plain, size in _undone(text, methods.rpartition("+")[2]):
+        # The letters of keys, hashes and pictures say nothing. A run without a digit may be words without spaces.
+        words = [_CODED.sub(lambda run: run[0] if run[0].isalpha() else " ", text) for _, _, text in level]
+        bits = [side.tolist() for side in turned_bits(pa.array(words, pa.large_string()))]
+        for (row, methods, text), letters, *turned in zip(level, words, *bits, strict=True):
+            for method, plain, size in _undone(text, methods.rpartition("+")[2], letters, turned):
                 if not methods:
                     sizes[row, plain] += size
                 if found.setdefault((row, plain), methods_of := f"{methods}+{method}".lstrip("+")) is methods_of:
@@ -159,22 +162,20 @@ def _suspects(texts: pa.Array) -> Iterator[tuple[int, str]]:
     yield from zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
 
 
-def _undone(text: str, last: str) -> Iterator[tuple[Method, str, int]]:
+def _undone(text: str, last: str, words: str, turned: Sequence[int]) -> Iterator[tuple[Method, str, int]]:
     """Yield what one text decodes to, and how many of its characters that was.
 
-    What turns a text round is not undone twice in a row (`last`).
+    What turns a text round is not undone twice in a row (`last`); `turned` are the bits of `turned_bits` of its words.
     """
     for method, pattern, decode in _PASSAGES:
         for passage in sorted(pattern.findall(text), key=len, reverse=True)[:PIECES]:
             plain = decode(passage[: 4 * LARGEST])
             if _is_text(plain):
                 yield method, plain[:LARGEST], len(passage)
-    # The letters of keys, hashes and pictures say nothing. A run without a digit may be words without spaces.
-    words = _CODED.sub(lambda run: run[0] if run[0].isalpha() else " ", text)
-    rot13, backward = turned_bits(pa.array([words], pa.large_string()))
-    if rot13[0] >= ROT13_BITS and last != Method.ROT13:
+    rot13, backward = turned
+    if rot13 >= ROT13_BITS and last != Method.ROT13:
         yield Method.ROT13, codecs.encode(text[:LARGEST], "rot13"), _turned(words, _ROT13_GAIN, ROT13_BITS)
-    if backward[0] >= REVERSED_BITS and last != Method.REVERSED:
+    if backward >= REVERSED_BITS and last != Method.REVERSED:
         yield Method.REVERSED, text[:LARGEST][::-1], _turned(words, _REVERSED_GAIN, REVERSED_BITS)
 
 

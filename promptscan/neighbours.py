@@ -149,6 +149,7 @@ class _Join:
         Their own cells are searched first: what is farther than the candidates from there is not looked at in the others.
         """
         best = np.full((stop - start, self.kept), _NOTHING, dtype=np.int64)
+        texts = self.vectors.range(start, stop)
         reverse = [_no_reverse()]
         probed = self._probed(start, stop)
         with ThreadPoolExecutor(self.threads, initializer=_one_thread_each) as pool:
@@ -156,7 +157,7 @@ class _Join:
                 comparisons = self._comparisons(cells, start)
                 found: list[_Candidates] = []
                 while batch := list(islice(comparisons, 8 * self.threads)):
-                    for candidates, gained in pool.map(partial(self._compare, best, start), batch):
+                    for candidates, gained in pool.map(partial(self._compare, best, texts, start), batch):
                         found.append(candidates)
                         reverse.append(gained)
                     if sum(len(texts) for texts, _ in found) > _MAX_CANDIDATES:
@@ -198,10 +199,12 @@ class _Join:
                 for i in range(0, len(rows), _MAX_QUERIES):
                     yield rows[i : i + _MAX_QUERIES], members[first : first + _MAX_MEMBERS]
 
-    def _compare(self, best: Int64, start: int, comparison: tuple[Int64, Int64]) -> tuple[_Candidates, _Reverse]:
+    def _compare(
+        self, best: Int64, texts: Float32, start: int, comparison: tuple[Int64, Int64]
+    ) -> tuple[_Candidates, _Reverse]:
         """Candidates of each text that may be among its best, and the old members that gained a neighbour."""
         rows, members = comparison
-        near, others = self.vectors.take(rows), self.vectors.take(members)
+        near, others = texts[rows - start], self.vectors.take(members)
         limits, theirs = _squares(best[rows - start, -1]) + CANCELLED, self._limits(members)
         found, gained = [], []
         if np.isinf(limits).all():  # nothing is known of them yet: there is no use in limits

@@ -19,6 +19,10 @@ from promptscan.vectors import Int64
 GROWTH = 1.05
 """Clustering a region anew whenever it has grown by a twentieth costs a text about twenty clusterings, 0.1 ms, in its life."""
 
+LARGE = 65_536
+LARGE_GROWTH = 1.25
+"""A region of more rows than that holds most of a store: it is clustered anew when it has grown by a quarter, not every other day."""
+
 Regions = NDArray[np.int32]
 
 
@@ -70,6 +74,11 @@ def grown_rows(regions: Regions, first_new: int) -> NDArray[np.bool_]:
         return np.zeros(len(regions), bool)
     sizes = np.bincount(regions)
     before = np.bincount(regions[:first_new], minlength=len(sizes))
+    return np.asarray((_steps(sizes) > _steps(before))[regions], bool)
+
+
+def _steps(sizes: Int64) -> NDArray[np.float64]:
+    """Count the powers of `GROWTH` up to sizes, and those of `LARGE_GROWTH` beyond a large one; -inf for none."""
     with np.errstate(divide="ignore"):
-        grown = np.floor(np.log(sizes) / np.log(GROWTH)) > np.floor(np.log(before) / np.log(GROWTH))
-    return np.asarray(grown[regions], bool)
+        small = np.log(np.minimum(sizes, LARGE)) / np.log(GROWTH)
+    return np.floor(small + np.log(np.maximum(sizes / LARGE, 1)) / np.log(LARGE_GROWTH))

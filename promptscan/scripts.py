@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+_ASCII_LETTER = re.compile("[A-Za-z]")
 _SLAB_CHARS = 1 << 22  # characters looked up at once, bounds memory; a longer text goes alone
 
 
@@ -100,6 +102,19 @@ def dominant_script(texts: Sequence[str]) -> NDArray[np.uint8]:
     Returns:
         `Script` of each, `NONE` for a text without letters. uint8 (n,).
     """
+    dominant = np.zeros(len(texts), np.uint8)
+    other = []
+    for place, text in enumerate(texts):
+        if not text.isascii():
+            other.append(place)
+        elif _ASCII_LETTER.search(text):
+            dominant[place] = Script.LATIN
+    dominant[other] = _dominant([texts[place] for place in other])
+    return dominant
+
+
+def _dominant(texts: Sequence[str]) -> NDArray[np.uint8]:
+    """Return the script that most letters of each text are of, by counting them."""
     dominant = np.zeros(len(texts), np.uint8)
     for start, stop in _slabs(texts):
         counts = _letters(texts[start:stop])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -60,8 +60,8 @@ def _hashes(codes: NDArray[np.uint32], start: Int64, stop: Int64) -> NDArray[np.
     A word's hash is its characters as digits of a number in base `_BASE`, modulo 2**64: the difference of two prefix sums,
     moved to the first place.
     """
-    powers = np.concatenate([np.ones(1, np.uint64), np.full(len(codes), _BASE, np.uint64)]).cumprod()
-    back = np.concatenate([np.ones(1, np.uint64), np.full(len(codes), pow(_BASE, -1, 1 << 64), np.uint64)]).cumprod()
+    size = 1 << len(codes).bit_length()  # few sizes, each made once
+    powers, back = _powers(_BASE, size)[: len(codes) + 1], _powers(pow(_BASE, -1, 1 << 64), size)[: len(codes) + 1]
     prefix = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum((codes + np.uint64(1)) * powers[:-1], out=prefix[1:])
     hashes = (prefix[stop] - prefix[start]) * back[start]
@@ -71,6 +71,13 @@ def _hashes(codes: NDArray[np.uint32], start: Int64, stop: Int64) -> NDArray[np.
         np.uint32
     )
     return symbols
+
+
+@lru_cache(maxsize=8)
+def _powers(base: int, size: int) -> NDArray[np.uint64]:
+    """Return the powers of a number modulo 2**64, from the zeroth on. uint64 (size,)."""
+    powers: NDArray[np.uint64] = np.concatenate([np.ones(1, np.uint64), np.full(size - 1, base, np.uint64)]).cumprod()
+    return powers
 
 
 @cache

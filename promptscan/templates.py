@@ -68,6 +68,7 @@ def write_template(fixed: Sequence[str], types: Sequence[str]) -> str:
     return "".join(part + mark for part, mark in zip(escaped, [*marks, ""], strict=True))
 
 
+@lru_cache(maxsize=1 << 16)  # a build reads all of them several times
 def read_template(written: str) -> tuple[tuple[str, ...], tuple[SlotType, ...]]:
     """Return the fixed parts and slot types of a written template.
 

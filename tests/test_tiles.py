@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -21,16 +23,13 @@ def limits(squares: Float32, rank: int) -> Float32:
     return middle
 
 
-@pytest.fixture(params=["float32", "bfloat16"], autouse=True)
+@pytest.fixture(params=["faiss", "torch"], autouse=True)
 def product(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How products are computed; torch multiplies bfloat16 anywhere, if slowly."""
-    kind = str(request.param)
-    if kind == "bfloat16":
-        import torch
+    """Whose product it is."""
+    import torch
 
-        assert torch.bfloat16.itemsize == 2
-    monkeypatch.setattr(promptscan.tiles, "_halves_are_fast", lambda: kind == "bfloat16")
-    return kind
+    monkeypatch.setitem(sys.modules, "torch", torch if request.param == "torch" else None)
+    return str(request.param)
 
 
 @pytest.mark.parametrize("tile", [1 << 20, 300])
