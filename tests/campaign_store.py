@@ -75,8 +75,9 @@ TABLES = {
         "family_evidence": "SELECT r.family_id, e.kind, e.against, true AS sufficient, e.value, e.expected, 24::BIGINT AS n, "
         "e.log10_e, e.sentence FROM part r CROSS JOIN (VALUES ('evenness', false, .94, .41, 6.2, 'Evenly shared.'), "
         "('bank', true, .1, NULL, 0., 'Partly known to a benign bank.')) e(kind, against, value, expected, log10_e, sentence)",
-        "family_axes": "SELECT family_id, .9 AS transfer, 6.2 AS actors, 20. AS n_actors, 3. AS threshold, .01 AS alpha, "
-        "1::BIGINT AS looks, true AS passed FROM part",
+        "family_axes": "SELECT family_id, .9 AS transfer, 6.2 AS actors, 6.2 AS actors_together, "
+        "1::BIGINT AS n_together, 20. AS n_actors, 3. AS threshold, .01 AS alpha, 6.2 AS peak, 1::BIGINT AS looks, "
+        "50::BIGINT AS n_prompts, true AS passed FROM part",
     },
     "campaigns": {
         "campaigns": "SELECT m.campaign_id, CASE m.campaign_id WHEN 'C-1' THEN 9.3 ELSE 6.1 END AS score, count(*) AS n_accounts, "

@@ -88,7 +88,7 @@ def test_building_again_changes_nothing_and_fires_nothing(watched: Path, tmp_pat
     assert rows(store, "FROM alerts") == alerts
 
 
-def test_a_further_day_fires_nothing_again_and_keeps_the_names(log: Path, watched: Path, tmp_path: Path) -> None:
+def test_a_further_day_fires_nothing_again_and_keeps_the_names(watched: Path, tmp_path: Path) -> None:
     store = Path(shutil.copytree(watched, tmp_path / "store"))
     before = rows(store, "SELECT alert_id, campaign_id, fired_at FROM alerts")
     last = rows(store, "SELECT max(ts) AS newest FROM prompts")[0]["newest"]
@@ -123,7 +123,7 @@ def test_a_campaign_that_is_called_benign_is_a_campaign_no_more(watched: Path, t
     assert len(rows(store, "FROM alerts")) == 1  # what was said stays on record
 
 
-def test_a_kind_of_evidence_can_be_left_out(log: Path, tmp_path: Path, watched: Path) -> None:
+def test_a_kind_of_evidence_can_be_left_out(watched: Path, tmp_path: Path) -> None:
     store = Path(shutil.copytree(watched, tmp_path / "store"))
     from promptscan.build import Run, build
 
