@@ -123,6 +123,14 @@ def with_campaigns(store: Path) -> None:
         commit(writer, Settings(store=store), Run.start("plant"))
 
 
+def without_campaigns(store: Path) -> None:
+    """Make a built store one in which nobody looked for campaigns yet."""
+    with open_writer(store) as writer:
+        for kind in TABLES:
+            writer.drop(kind)
+        commit(writer, Settings(store=store), Run.start("forget"))
+
+
 def _plant(writer: Writer, con: duckdb.DuckDBPyConnection, kind: str, tables: dict[str, str]) -> None:
     key = hashlib.sha256("|".join([kind, *tables.values()]).encode()).hexdigest()
     writer.drop(kind)

@@ -24,7 +24,7 @@ from promptscan.config import Settings
 from promptscan.sql import copy_parquet, literal
 from promptscan.store import open_writer
 from promptscan.store.tables import TABLES
-from tests.campaign_store import with_campaigns
+from tests.campaign_store import with_campaigns, without_campaigns
 from tests.commands import promptscan as command
 from tests.commands import refused
 from tests.logs import sample_rows, write_jsonl
@@ -324,11 +324,12 @@ class TestBadInput:
     """Nothing there, nothing known, and what an attacker wrote."""
 
     @pytest.mark.parametrize("view", ["campaigns", "alerts"])
-    def test_a_store_that_was_not_searched_says_so(self, built: Path, view: str):
-        ran = command("--store", built, view)
+    def test_a_store_that_was_not_searched_says_so(self, store: Path, view: str):
+        without_campaigns(store)
+        ran = command("--store", store, view)
         assert (ran.code, ran.out, len(ran.lines)) == (0, "nothing found\n", 1)
         assert "`promptscan build` does" in ran.err
-        assert document(built, view) == {view: []}
+        assert document(store, view) == {view: []}
 
     def test_a_store_where_nothing_was_found_says_that(self, own: Path):
         replant(own, "campaigns", campaigns="FROM base_campaigns LIMIT 0")

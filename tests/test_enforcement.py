@@ -14,7 +14,7 @@ import pytest
 
 import promptscan
 from promptscan.verdicts import Decision, give
-from tests.campaign_store import HOSTILE, with_campaigns
+from tests.campaign_store import HOSTILE, with_campaigns, without_campaigns
 from tests.commands import promptscan as command
 from tests.commands import refused
 
@@ -150,8 +150,9 @@ def test_it_is_written_to_files_of_any_kind(planted: Path, tmp_path: Path):
     assert "shares C-1 evenly | " in (tmp_path / "q.csv").read_text()
 
 
-def test_a_store_without_campaigns_has_an_empty_queue(built: Path):
-    ran = command("--store", built, "export", "enforcement")
+def test_a_store_without_campaigns_has_an_empty_queue(store: Path):
+    without_campaigns(store)
+    ran = command("--store", store, "export", "enforcement")
     assert ran.code == 0
     assert ran.out.splitlines() == [ran.out.strip()]
     assert ran.out.startswith("account_id,campaign_id,score,")

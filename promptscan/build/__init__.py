@@ -304,7 +304,7 @@ def _campaigns(writer: Writer, settings: Settings, run: Run) -> None:
     barred = frozenset(subject for subject, one in decided if one.verdict is Decision.BENIGN)
     key = evidence_key(writer, settings, barred)
     current = writer.manifest.of_kind("evidence")
-    if not writer.manifest.of_kind("stats") or (current and current[0].meta["key"] == key):
+    if not writer.manifest.of_kind("stats") or (current and current[0].meta.get("key") == key):
         return
     from promptscan.build.campaigning import find_all_campaigns
 
