@@ -123,7 +123,8 @@ def _axes(section: Section, console: Console) -> None:
         for name in ("transfer", "actors", "actors_together", "threshold")
     )
     n_together = row.get("n_together") or 1
-    among = f" (with {n_together - 1:,} more of the same accounts {together})" if n_together > 1 else ""
+    more = "1 more family" if n_together == 2 else f"{n_together - 1:,} more families"
+    among = f" (with {more} of its accounts: {together})" if n_together > 1 else ""
     said = f"template handed on: {transfer} of 1; accounts act as one: strength {actors}{among}, wanted {wanted}"
     passed = {True: "passed", False: "not passed"}.get(row["passed"], "not decided")
     console.print(painting.plain(section.title, "bold") + painting.plain(f"  {passed}"))
