@@ -32,7 +32,7 @@ INNER = 0.5
 LOOK = 1.2
 """Times the prompts of its last look that a family, or its group, has at the next one: what did not change is not tested again."""
 
-SPEAKS = 0.5
+SPEAKS = 1.0
 """log10 of the least e-value that is reported for its rank alone: in a store where nothing speaks, somebody still comes first."""
 
 

@@ -92,9 +92,10 @@ def test_a_further_day_fires_nothing_again_and_keeps_the_names(watched: Path, tm
     store = Path(shutil.copytree(watched, tmp_path / "store"))
     before = rows(store, "SELECT alert_id, campaign_id, fired_at FROM alerts")
     last = rows(store, "SELECT max(ts) AS newest FROM prompts")[0]["newest"]
+    sent = "SELECT text, account_id FROM prompts JOIN texts USING (text_id) ORDER BY hash(prompt_id) LIMIT 400"
     again = [
-        {"text": row["text"], "account_id": row["account_id"], "ts": (last + timedelta(minutes=number)).isoformat()}
-        for number, row in enumerate(rows(store, "SELECT text, account_id FROM prompts JOIN texts USING (text_id) LIMIT 400"))
+        {"text": row["text"], "account_id": row["account_id"], "ts": (last + timedelta(minutes=3 * number)).isoformat()}
+        for number, row in enumerate(rows(store, sent))
     ]
     scan(write_jsonl(tmp_path / "day.jsonl", again), settings=Settings(store=store))
     assert rows(store, "SELECT alert_id, campaign_id, fired_at FROM alerts") == before

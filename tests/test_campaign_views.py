@@ -324,12 +324,15 @@ class TestBadInput:
     """Nothing there, nothing known, and what an attacker wrote."""
 
     @pytest.mark.parametrize("view", ["campaigns", "alerts"])
-    def test_a_store_that_was_not_searched_says_so(self, store: Path, view: str):
-        without_campaigns(store)
-        ran = command("--store", store, view)
+    def test_a_store_that_was_not_searched_says_so(self, own: Path, view: str):
+        with open_writer(own) as writer:
+            for kind in ("campaigns", "alerts"):
+                writer.drop(kind)
+            commit(writer, Settings(store=own), Run.start("test"))
+        ran = command("--store", own, view)
         assert (ran.code, ran.out, len(ran.lines)) == (0, "nothing found\n", 1)
         assert "`promptscan build` does" in ran.err
-        assert document(store, view) == {view: []}
+        assert document(own, view) == {view: []}
 
     def test_a_store_where_nothing_was_found_says_that(self, own: Path):
         replant(own, "campaigns", campaigns="FROM base_campaigns LIMIT 0")

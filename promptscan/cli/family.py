@@ -118,10 +118,14 @@ def _reason(row: Mapping[str, Any], console: Console) -> list[Text]:
 def _axes(section: Section, console: Console) -> None:
     """Draw where a family stands on the two axes that both must pass."""
     [row] = section.rows.to_pylist()
-    transfer, actors, wanted = (
-        "unknown" if row[name] is None else f"{row[name]:.2f}" for name in ("transfer", "actors", "threshold")
+    transfer, actors, together, wanted = (
+        "unknown" if row.get(name) is None else f"{row[name]:.2f}"
+        for name in ("transfer", "actors", "actors_together", "threshold")
     )
-    said = f"template handed on: {transfer} of 1; accounts act as one: strength {actors}, wanted {wanted}"
+    n_together = row.get("n_together") or 1
+    more = "1 more family" if n_together == 2 else f"{n_together - 1:,} more families"
+    among = f" (with {more} of its accounts: {together})" if n_together > 1 else ""
+    said = f"template handed on: {transfer} of 1; accounts act as one: strength {actors}{among}, wanted {wanted}"
     passed = {True: "passed", False: "not passed"}.get(row["passed"], "not decided")
     console.print(painting.plain(section.title, "bold") + painting.plain(f"  {passed}"))
     for line in painting.wrapped(painting.plain(said, "dim"), console.width - INDENT, 2, console):
