@@ -55,7 +55,11 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The two axes of every family; arrays are (f,), as in the table `family_axes`."""
+    """The two axes of every family; arrays are (f,), as in the table `family_axes`.
+
+    Not in the table: `firm`, which families passed by themselves or in an earlier build; `needed`, log10 of the e-value that a
+    campaign of the family must have, less than `threshold` where the store's history was enough.
+    """
 
     families: list[str]
     transfer: Float64
@@ -69,12 +73,14 @@ class Axes:
     looks: Int64
     n_prompts: Int64
     passed: Bool
+    firm: Bool
+    needed: Float64
 
     def table(self) -> pa.Table:
         """Return the rows of `family_axes`."""
-        return pa.table({name: pa.array(getattr(self, name)) for name in self.__dataclass_fields__}).rename_columns(
-            ["family_id", *list(self.__dataclass_fields__)[1:]]
-        )
+        names = [name for name in self.__dataclass_fields__ if name not in {"firm", "needed"}]
+        columns = pa.table({name: pa.array(getattr(self, name)) for name in names})
+        return columns.rename_columns(["family_id", *names[1:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,8 @@ def judge(
         looks,
         np.where(look, groups.n_prompts, _taken(before.n_prompts, known)).astype(np.int64),
         passed,
+        passed & ((own >= threshold) | (_taken(before.passed, known) > 0)),
+        np.where(ranked, np.minimum(threshold, SPEAKS), threshold),
     )
 
 

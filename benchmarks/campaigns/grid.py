@@ -55,9 +55,12 @@ def cells(seeds: int) -> Iterator[Cell]:
     for seed in range(seeds):
         yield Cell(MIX, 20_000, 14, 0.099, None, seed, DAILY)
         for preset in PRESETS:
+            yield Cell(preset, 40_000, 2, 0.1, None, seed, DAILY)
+            yield Cell(preset, 40_000, 2, 0.01, 20, seed, DAILY)
+            yield Cell(preset, 12_000, 45, None, None, seed, DAILY if seed < DAILY_BENIGN else BENIGN)
             yield Cell(preset, 16_000, 8, 0.1, 40, seed, DAILY)
             yield Cell(preset, 16_000, 8, 0.01, 20, seed, DAILY)
-            yield Cell(preset, 12_000, 45, None, None, seed, DAILY if seed < DAILY_BENIGN else BENIGN)
+            yield Cell(preset, 60_000, 3, 0.001, 10, seed, DAILY)
             yield Cell(preset, 40_000, 8, 0.001, 10, seed, "4*day,3d")
         for preset in PRESETS:
             yield Cell(preset, 20_000, 45, 0.01, 20, seed, MONTHS)

@@ -297,7 +297,7 @@ def _capabilities(writer: Writer, settings: Settings, run: Run, banks: Sequence[
 
 
 def _campaigns(writer: Writer, settings: Settings, run: Run) -> None:
-    from promptscan.build.weighing import evidence_key, weigh_evidence
+    from promptscan.build.weighing import evidence_key, keep_evidence, weigh_evidence
     from promptscan.verdicts import Decision, current_verdicts
 
     decided = current_verdicts(writer.root).items()
@@ -310,8 +310,8 @@ def _campaigns(writer: Writer, settings: Settings, run: Run) -> None:
 
     with writer.connect() as con:
         with run.stage("evidence"):
-            weighing, report = weigh_evidence(writer, con, settings, barred, key)
-            run.note("evidence", report)
+            weighing = weigh_evidence(writer, con, settings, barred, key)
         with run.stage("campaigns"):
-            without = settings.left_out
-            run.note("campaigns", find_all_campaigns(writer, con, weighing, barred, without))
+            report, weighing = find_all_campaigns(writer, con, weighing, barred, settings.left_out)
+            run.note("evidence", keep_evidence(writer, con, weighing, key))
+            run.note("campaigns", report)

@@ -10,16 +10,21 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from promptscan.alerts import Reported, Sighting, report_sightings
-from promptscan.build.weighing import Weighing, campaign_findings
+from promptscan.build.grouping import strengths
+from promptscan.build.weighing import Weighing
 from promptscan.campaigns import Campaigns, Traffic, Verdict, campaign_tables, find_campaigns, name_campaigns
-from promptscan.evidence import evidence_table
-from promptscan.findings import Facts
+from promptscan.evidence import evidence_table, weigh
+from promptscan.findings import Facts, find
+from promptscan.findings.facts import LEAST
+from promptscan.findings.merge import merged
 from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet, script
 from promptscan.store import Writer
 
+MEMBER = 0.5  # score from which a membership is sure; a campaign with too few of these is listed and not reported
 PARTS = ("kind", "family_id", "value", "expected", "n", "log10_e", "sufficient", "sentence")
 ALERTS = pa.schema(
     [
@@ -47,7 +52,7 @@ class CampaignsReport:
 
 def find_all_campaigns(
     writer: Writer, con: duckdb.DuckDBPyConnection, weighing: Weighing, barred: frozenset[str], without: tuple[str, ...]
-) -> CampaignsReport:
+) -> tuple[CampaignsReport, Weighing]:
     """Find the draft's campaigns, name them, fire what is new, and write both segments.
 
     Args:
@@ -56,30 +61,68 @@ def find_all_campaigns(
         weighing: of the families.
         barred: campaigns that analysts called benign.
         without: kinds of evidence that are left out.
+
+    Returns:
+        The report; and the weighing, in which families that passed by a group only and whose campaign does not speak for
+        itself have not passed.
     """
-    axes = weighing.axes
-    eligible = weighing.facts.eligible
-    wanted = eligible | axes.passed
-    strength = np.maximum(axes.actors, axes.actors_together)
-    traffic = traffic_of(con, weighing.accounts, wanted)
-    campaigns = find_campaigns(traffic, axes.passed[wanted], strength[wanted], eligible[wanted])
+    weighing, campaigns = _speaking(con, weighing, without)
     former = arrow(con, "SELECT campaign_id, account_id FROM base_campaign_accounts ORDER BY ALL")
-    members = _members(former)
     names = name_campaigns(
         campaigns, former["campaign_id"].to_pylist(), former["account_id"].to_pylist(),
         int(writer.manifest.state.get("next_campaign", 1)),
     )  # fmt: skip
-    said, scores = _evidence(weighing, campaigns, list(names.ids), without)
-    campaigns = replace(campaigns, score=scores)
+    said = _evidence(weighing, campaigns, list(names.ids), without)
     families = arrow(con, "SELECT family_id, label, capability FROM families").to_pylist()
     labels = {row["family_id"]: row["label"] for row in families}
     capabilities = {row["family_id"]: row["capability"] for row in families}
-    before = _reported(con, members)
+    before = _reported(con, _members(former))
     tables, sightings = _described(campaigns, list(names.ids), labels, capabilities, said, barred)
     record, fired = report_sightings(sightings, before, weighing.newest)
     _write(writer, con, weighing.key, tables, record)
     writer.remember(next_campaign=names.next_number)
-    return CampaignsReport(len(campaigns), len(set(campaigns.account_ids)), len(fired), len(record.alerts))
+    report = CampaignsReport(len(campaigns), len(set(campaigns.account_ids)), len(fired), len(record.alerts))
+    return report, weighing
+
+
+def _speaking(
+    con: duckdb.DuckDBPyConnection, weighing: Weighing, without: tuple[str, ...]
+) -> tuple[Weighing, Campaigns]:
+    """Find campaigns, and again without those whose own evidence is less than any of their families needs.
+
+    A group that speaks may hold a family of other people; once campaigns are apart, each must speak for itself. Families
+    that passed by themselves, or in an earlier build, need not be asked again.
+    """
+    axes, facts = weighing.axes, weighing.facts
+    wanted = facts.eligible | axes.passed
+    strength = np.maximum(axes.actors, axes.actors_together)
+    traffic = traffic_of(con, weighing.accounts, wanted)
+    passed = axes.passed
+    for _ in range(2):
+        campaigns = find_campaigns(traffic, passed[wanted], strength[wanted], facts.eligible[wanted])
+        group = _grouped(facts, campaigns)
+        own, _effective = strengths(facts, weighing.findings, weighing.weighed, group, len(campaigns), without)
+        needed = np.full(len(campaigns), np.inf)
+        inside = np.flatnonzero(group >= 0)
+        np.minimum.at(needed, group[inside], np.where(axes.passed, axes.needed, np.inf)[inside])
+        speaks = own >= needed
+        firm = inside[(axes.firm & passed)[inside]]
+        speaks[group[firm]] = True
+        silent = (group >= 0) & ~np.append(speaks, True)[group]
+        if not (silent & passed).any():
+            break
+        passed = passed & ~silent
+    return replace(weighing, axes=replace(axes, passed=passed)), replace(
+        campaigns, score=np.maximum(campaigns.score, own)
+    )
+
+
+def _grouped(facts: Facts, campaigns: Campaigns) -> NDArray[np.int64]:
+    """Return the campaign of each family, -1 for none, int64 (f,)."""
+    place = {name: row for row, name in enumerate(facts.families)}
+    group = np.full(facts.n, -1, dtype=np.int64)
+    group[[place[name] for name in campaigns.family_ids]] = campaigns.family_campaign
+    return group
 
 
 def traffic_of(con: duckdb.DuckDBPyConnection, facts: Facts, wanted: NDArray[np.bool_]) -> Traffic:
@@ -121,21 +164,20 @@ def _members(rows: pa.Table) -> dict[str, frozenset[str]]:
 
 def _evidence(
     weighing: Weighing, campaigns: Campaigns, ids: list[str], without: tuple[str, ...]
-) -> tuple[dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]], NDArray[np.float64]]:
-    """Return the evidence for and against each campaign, from all accounts of its families, and log10 e-values of it.
+) -> dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Return the evidence for and against each campaign, from all accounts of its families.
 
     Members are chosen by some of the same signs, so evidence about members only would speak for itself.
     """
-    place = {name: row for row, name in enumerate(weighing.facts.families)}
-    group = np.full(weighing.facts.n, -1, dtype=np.int64)
-    group[[place[name] for name in campaigns.family_ids]] = campaigns.family_campaign
     said: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {name: ([], []) for name in ids}
     if not ids:
-        return said, np.zeros(0)
-    findings, weighed = campaign_findings(weighing, group, ids, without)
+        return said
+    facts = merged(weighing.facts, _grouped(weighing.facts, campaigns), ids)
+    findings = find(facts)
+    weighed = weigh(findings, facts.eligible, without, weighing.weighed.nulls)
     for row in evidence_table(findings, weighed.log10_e, ids).to_pylist():
         said[row["family_id"]][row["against"]].append({name: row[name] for name in PARTS} | {"family_id": None})
-    return said, np.maximum(campaigns.score, weighed.actors)
+    return said
 
 
 def _reported(con: duckdb.DuckDBPyConnection, members: dict[str, frozenset[str]]) -> Reported:
@@ -155,7 +197,8 @@ def _described(
 ) -> tuple[dict[str, pa.Table], list[Sighting]]:
     """Return the tables of the segment, and what alerts are made from."""
     plain = campaign_tables(campaigns, ids, labels, capabilities, [Verdict()] * len(ids))
-    accounts = _members(plain["campaign_accounts"])
+    sure = plain["campaign_accounts"].filter(pc.field("score") >= MEMBER)
+    accounts = _members(sure)
     families = dict(zip(campaigns.family_campaign.tolist()[::-1], campaigns.family_ids[::-1], strict=True))
     sightings = [
         Sighting(
@@ -170,7 +213,7 @@ def _described(
             capability=row["capability"],
             evidence=said[row["campaign_id"]][0],
             counter=said[row["campaign_id"]][1],
-            barred=row["campaign_id"] in barred,
+            barred=row["campaign_id"] in barred or len(accounts.get(row["campaign_id"], ())) < LEAST,
         )
         for number, row in enumerate(plain["campaigns"].to_pylist())
     ]

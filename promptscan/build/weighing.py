@@ -10,26 +10,20 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
-from promptscan.axes import Axes, Before, Groups, judge
+from promptscan.axes import Axes, Before, judge
+from promptscan.build.grouping import weigh_groups
 from promptscan.config import Settings
-from promptscan.evidence import LN10, Finding, Weighed, evidence_table, weigh
+from promptscan.evidence import Finding, Weighed, evidence_table, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.actors import by_actor
 from promptscan.findings.facts import LEAST, read_facts
-from promptscan.findings.merge import Core, merged
-from promptscan.findings.together import linked, shared_families
 from promptscan.releases import read_releases, seen_releases
 from promptscan.sql import LOOKUP_GROUP, copy_parquet, one
 from promptscan.store import Writer
 
 INPUTS = ("stats", "families", "templates", "accounts", "bank_hits", "prompts")
-VERSION = "evidence 2"
-DAY = np.timedelta64(1, "D")
-
-Float64 = NDArray[np.float64]
-Int64 = NDArray[np.int64]
+VERSION = "evidence 3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +38,25 @@ class EvidenceReport:
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """All that the later stages need of the evidence.
+    """All that was found about the draft's families.
 
     Attributes:
         accounts: facts of the families by account.
         facts: the same with organisations as one account.
+        findings: about the families.
+        weighed: the same, weighed.
         axes: of the families.
-        nulls: scale of each kind's null in this store.
+        grouped: families in groups of several.
         newest: newest time of the log; None where no prompt has one.
-        key: digest of all that went in.
+        key: digest of all that went in, the past included.
     """
 
     accounts: Facts
     facts: Facts
+    findings: list[Finding]
+    weighed: Weighed
     axes: Axes
-    nulls: dict[str, float]
+    grouped: int
     newest: datetime | None
     key: str
 
@@ -73,8 +71,8 @@ def evidence_key(writer: Writer, settings: Settings, barred: frozenset[str]) -> 
 
 def weigh_evidence(
     writer: Writer, con: duckdb.DuckDBPyConnection, settings: Settings, barred: frozenset[str], key: str
-) -> tuple[Weighing, EvidenceReport]:
-    """Weigh the evidence about the draft's families and write it as a segment.
+) -> Weighing:
+    """Weigh the evidence about the draft's families.
 
     Args:
         writer: the draft.
@@ -89,79 +87,41 @@ def weigh_evidence(
     facts = by_actor(accounts)
     before, budget = _before(con), settings.alert_budget * _days(writer, con, newest)
     findings = find(facts)
-    without = settings.left_out
-    weighed = weigh(findings, facts.eligible, without)
-    groups = _groups(facts, findings, weighed, without)
+    weighed = weigh(findings, facts.eligible, settings.left_out)
+    groups = weigh_groups(facts, findings, weighed, settings.left_out)
     shared = facts.eligible & (np.bincount(facts.family, minlength=facts.n) >= LEAST)
     axes = judge(
         facts.families, facts.transfer, shared, groups, weighed.actors, facts.effective, before, budget=budget,
         barred=np.array([name in barred for name in facts.families], dtype=bool),
     )  # fmt: skip
+    unique = hashlib.sha256(f"{key}|{_before_digest(before)}".encode()).hexdigest()
+    return Weighing(accounts, facts, findings, weighed, axes, int((groups.n > 1).sum()), newest, unique)
+
+
+def keep_evidence(writer: Writer, con: duckdb.DuckDBPyConnection, weighing: Weighing, key: str) -> EvidenceReport:
+    """Write the evidence as a segment, once it is known which families are of campaigns."""
     writer.drop("evidence")
-    meta = {"nulls": {kind: round(scale, 4) for kind, scale in sorted(weighed.nulls.items())}, "key": key}
-    unique = hashlib.sha256(f"{key}|{before_digest(before)}".encode()).hexdigest()
-    with writer.segment("evidence", key=unique, meta=meta) as directory:
+    nulls = {kind: round(scale, 4) for kind, scale in sorted(weighing.weighed.nulls.items())}
+    facts, axes = weighing.facts, weighing.axes
+    with writer.segment("evidence", key=weighing.key, meta={"nulls": nulls, "key": key}) as directory:
         rows = {
-            "family_evidence": evidence_table(findings, weighed.log10_e, facts.families),
+            "family_evidence": evidence_table(weighing.findings, weighing.weighed.log10_e, facts.families),
             "family_axes": axes.table(),
         }
         for name, table in rows.items():
             con.register("rows_to_write", table)
             copy_parquet(con, "FROM rows_to_write", directory / f"{name}.parquet", group=LOOKUP_GROUP)
             con.unregister("rows_to_write")
-    if newest is not None:
-        writer.remember(alert_clock=newest.isoformat())
-    report = EvidenceReport(facts.n, int(facts.eligible.sum()), int(axes.passed.sum()), int((groups.n > 1).sum()))
-    return Weighing(accounts, facts, axes, weighed.nulls, newest, unique), report
+    if weighing.newest is not None:
+        writer.remember(alert_clock=weighing.newest.isoformat())
+    return EvidenceReport(facts.n, int(facts.eligible.sum()), int(axes.passed.sum()), weighing.grouped)
 
 
-def before_digest(before: Before) -> str:
+def _before_digest(before: Before) -> str:
     """Digest what was kept of families: looks and shares of the budget depend on the past."""
     columns = ("alpha", "peak", "looks", "n_prompts", "passed")
     parts = [before.families, *(getattr(before, name).tolist() for name in columns)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def campaign_findings(
-    weighing: Weighing, group: Int64, names: list[str], without: tuple[str, ...] = ()
-) -> tuple[list[Finding], Weighed]:
-    """Weigh the evidence about groups of families, by the null of the store's families.
-
-    Args:
-        weighing: of the families.
-        group: number of each family's group, -1 for none, int64 (f,).
-        names: of the groups.
-        without: kinds to leave out.
-    """
-    facts = merged(weighing.facts, group, names)
-    findings = find(facts)
-    return findings, weigh(findings, facts.eligible, without, weighing.nulls)
-
-
-def _groups(facts: Facts, findings: list[Finding], weighed: Weighed, without: tuple[str, ...]) -> Groups:
-    """Weigh the groups of families that common accounts hold together.
-
-    A group is weighed as a whole and by its core, the accounts that are in two of its families or more, and the mean of both
-    e-values counts: people who paste one of its prompts must not hide those who send them all.
-    """
-    group = linked(shared_families(facts, relatives=True), facts.n)
-    size = np.bincount(group, minlength=1).astype(np.int64)
-    whole = merged(facts, group, [str(number) for number in range(len(size))]) if facts.n else facts
-    found = find(whole)
-    # what its families share with each other is the group's inside: it counts by their own e-values, as one of all families
-    row = next(number for number, one in enumerate(findings) if one.kind == "companions")
-    strength = weighed.log10_e[row] * LN10
-    with np.errstate(divide="ignore"):
-        inside = np.log(np.bincount(group, np.exp(np.minimum(strength, 600)), len(size))) - np.log(max(facts.n, 1))
-    told = weigh(found, whole.eligible, without, weighed.nulls, inside={"companions": inside})
-    core = merged(facts, group, whole.families, least=2)
-    told_core = weigh(find(core), core.eligible, without, weighed.nulls, inside={"companions": inside})
-    strength = np.logaddexp(told.actors * LN10, np.where(core.n_accounts >= LEAST, told_core.actors, 0.0) * LN10)
-    actors = (strength - np.log(2)) / LN10
-    effective = np.maximum(whole.effective, core.effective)
-    inner = Core(facts, group, 2).share(facts.family, facts.account, facts.n)
-    prompts = np.bincount(group, facts.n_prompts, len(size)).astype(np.int64)
-    return Groups(actors[group], effective[group], size[group], prompts[group], inner)
 
 
 def _before(con: duckdb.DuckDBPyConnection) -> Before:

@@ -63,7 +63,8 @@ def _fail(words: list[str], message: str, code: int) -> int:
 
 
 def _of_system(error: OSError) -> str:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    short = error.errno is None and "requested and" in str(error)  # numpy's words for a write that was cut short
+    if short or error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return (
             f"the disk is full ({error.filename or 'while writing'}); free some space and run again: nothing was lost"
         )

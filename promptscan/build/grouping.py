@@ -1,0 +1,57 @@
+"""Evidence about groups of families: what is too thin in each can be plain in all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptscan.axes import Groups
+from promptscan.evidence import LN10, Finding, Weighed, weigh
+from promptscan.findings import Facts, find
+from promptscan.findings.facts import LEAST
+from promptscan.findings.merge import Core, merged
+from promptscan.findings.together import linked, shared_families
+
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+
+
+def weigh_groups(facts: Facts, findings: Sequence[Finding], weighed: Weighed, without: tuple[str, ...]) -> Groups:
+    """Weigh the groups of families that common accounts hold together; for every family those of its group."""
+    group = linked(shared_families(facts, relatives=True), facts.n)
+    size = np.bincount(group, minlength=1).astype(np.int64)
+    actors, effective = strengths(facts, findings, weighed, group, len(size), without)
+    inner = Core(facts, group, 2).share(facts.family, facts.account, facts.n)
+    prompts = np.bincount(group, facts.n_prompts, len(size)).astype(np.int64)
+    return Groups(actors[group], effective[group], size[group], prompts[group], inner)
+
+
+def strengths(
+    facts: Facts, findings: Sequence[Finding], weighed: Weighed, group: Int64, n: int, without: tuple[str, ...]
+) -> tuple[Float64, Float64]:
+    """Return log10 e-values that the accounts of groups act as one, and the groups' effective actors; float64 (n,) each.
+
+    A group is weighed as a whole and by its core, the accounts that are in two of its families or more, and the mean of both
+    e-values counts: people who paste one of its prompts must not hide those who send them all. What its families share
+    with each other counts by their own e-values, as one of all families.
+
+    Args:
+        facts: of the families.
+        findings: about the families.
+        weighed: the same, weighed.
+        group: number of each family's group, -1 for none, int64 (f,).
+        n: groups.
+        without: kinds of evidence to leave out.
+    """
+    names = [str(number) for number in range(n)]
+    row = next(number for number, one in enumerate(findings) if one.kind == "companions")
+    inside = np.flatnonzero(group >= 0)
+    shared = np.bincount(group[inside], np.exp(np.minimum(weighed.log10_e[row, inside] * LN10, 600)), n)
+    with np.errstate(divide="ignore"):
+        companions = {"companions": np.log(shared) - np.log(max(facts.n, 1))}
+    whole, core = merged(facts, group, names), merged(facts, group, names, least=2)
+    told, of_core = (weigh(find(one), one.eligible, without, weighed.nulls, companions).actors for one in (whole, core))
+    both = np.logaddexp(told * LN10, np.where(core.n_accounts >= LEAST, of_core, 0.0) * LN10)
+    return (both - np.log(2)) / LN10, np.maximum(whole.effective, core.effective)
