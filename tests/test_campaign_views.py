@@ -24,7 +24,7 @@ from promptscan.config import Settings
 from promptscan.sql import copy_parquet, literal
 from promptscan.store import open_writer
 from promptscan.store.tables import TABLES
-from tests.campaign_store import with_campaigns, without_campaigns
+from tests.campaign_store import with_campaigns
 from tests.commands import promptscan as command
 from tests.commands import refused
 from tests.logs import sample_rows, write_jsonl

@@ -22,7 +22,7 @@ from promptscan.api import Store, writing
 from promptscan.build import Run, commit
 from promptscan.build.campaigning import find_all_campaigns
 from promptscan.build.graph import load_graph
-from promptscan.build.weighing import evidence_key, weigh_evidence
+from promptscan.build.weighing import evidence_key, keep_evidence, weigh_evidence
 from promptscan.config import Configured
 from promptscan.families import find_families
 from promptscan.graph import Graph
@@ -86,8 +86,9 @@ def variant(store: Path, truth: Path, work: Path, without: str, views: tuple[boo
             none: frozenset[str] = frozenset()
             key = evidence_key(writer, settings, none)
             with writer.connect() as con:
-                weighing, _ = weigh_evidence(writer, con, settings, none, key)
-                find_all_campaigns(writer, con, weighing, none, settings.left_out)
+                weighing = weigh_evidence(writer, con, settings, none, key)
+                _, weighing = find_all_campaigns(writer, con, weighing, none, settings.left_out)
+                keep_evidence(writer, con, weighing, key)
             commit(writer, settings, run)
         with Store(copy, settings) as opened, opened.connect() as con:
             register_truth(con, truth)

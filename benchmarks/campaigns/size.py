@@ -21,7 +21,7 @@ from promptscan.accounts import join_accounts
 from promptscan.api import Store, writing
 from promptscan.build import Run, commit
 from promptscan.build.campaigning import find_all_campaigns
-from promptscan.build.weighing import evidence_key, weigh_evidence
+from promptscan.build.weighing import evidence_key, keep_evidence, weigh_evidence
 from promptscan.config import Configured
 from promptscan.sql import copy_parquet, one
 from promptscan.store.tables import TABLES
@@ -128,10 +128,12 @@ def measure(size: Size, store: Path) -> dict[str, Any]:
         none: frozenset[str] = frozenset()
         with writer.connect() as con:
             begin = time.perf_counter()
-            weighing, _ = weigh_evidence(writer, con, settings, none, evidence_key(writer, settings, none))
+            key = evidence_key(writer, settings, none)
+            weighing = weigh_evidence(writer, con, settings, none, key)
             seconds["evidence"] = time.perf_counter() - begin
             begin = time.perf_counter()
-            find_all_campaigns(writer, con, weighing, none, ())
+            _, weighing = find_all_campaigns(writer, con, weighing, none, ())
+            keep_evidence(writer, con, weighing, key)
             seconds["campaigns and alerts"] = time.perf_counter() - begin
         peak = peak_bytes()
         commit(writer, settings, run)
