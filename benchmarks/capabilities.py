@@ -10,6 +10,9 @@ Templates, which help, are not given. Measures, per set:
 * named: share of the groups where it is a convincing one, so that an analyst sees it;
 * for sets that probe nothing: share of the groups with no convincing capability.
 
+Single texts of the groups are judged too, by what `show` wants of one: recall@1, recall@2, named, and the share of the texts that
+probe nothing, and of human prompts beside the background, of which none is named.
+
 By chance an order of the capabilities has recall@1 of 1/c and recall@2 of 2/c. The seeds were written before any of this was
 measured; number of nearest seeds, whitening, the weight of cues, the threshold and the cues of code were chosen on these sets.
 """
@@ -33,11 +36,12 @@ from benchmarks import machine
 from promptscan.capabilities import CONVINCING, Judge, make_judge
 from promptscan.embed import embed_texts
 from promptscan.encoders import Encoder, load_encoder
+from promptscan.judgement import TEXT_CONVINCING
 from promptscan.normalise import clean
 from promptscan.seedbanks import OTHER, load_banks
 from promptscan.vectors import unit
 
-GROUP, FEWEST, GROUPS, BACKGROUND = 16, 5, 24, 700
+GROUP, FEWEST, GROUPS, BACKGROUND, OTHERS = 16, 5, 24, 700, 300
 HUMAN = (
     "sharegpt_sample1k",
     "oasst1_en_val",
@@ -114,11 +118,11 @@ def main() -> None:
         for gold, name, file, keep in SETS
         for group in gold_groups(options.data / f"{file}.parquet", gold, name, keep)
     ]
-    background = human(options.data)
+    background, others = human(options.data)
     result: dict[str, Any] = {"machine": machine.facts(), "encoders": {}}
     for name in options.encoders:
         start = time.perf_counter()
-        judged = judge(groups, background, load_encoder(name))
+        judged = judge(groups, background, others, load_encoder(name))
         result["encoders"][name] = {**judged, "seconds": round(time.perf_counter() - start, 1)}
     machine.store("capabilities", result)
     print(table(result))
@@ -138,17 +142,19 @@ def gold_groups(path: Path, gold: str, source: str, keep: Callable[[Row], bool])
             yield Group(gold, source, clean(pa.array(texts, pa.large_string()))[0].to_pylist())
 
 
-def human(data: Path) -> list[str]:
-    """Draw the background."""
-    chosen, texts = random.Random(1), []
+def human(data: Path) -> tuple[list[str], list[str]]:
+    """Draw the background, and as many others as there are up to `OTHERS` of each set."""
+    chosen = random.Random(1)
+    drawn: tuple[list[str], list[str]] = [], []
     for name in HUMAN:
         own = pq.read_table(data / f"{name}.parquet", columns=["text"])["text"].to_pylist()
-        texts += chosen.sample(own, min(BACKGROUND, len(own)))
-    cleaned: list[str] = clean(pa.array(texts, pa.large_string()))[0].to_pylist()
-    return cleaned
+        drawn[0].extend(background := chosen.sample(own, min(BACKGROUND, len(own))))
+        drawn[1].extend(sorted(set(own) - set(background))[:OTHERS])
+    cleaned = [clean(pa.array(texts, pa.large_string()))[0].to_pylist() for texts in drawn]
+    return cleaned[0], cleaned[1]
 
 
-def judge(groups: Sequence[Group], background: list[str], encoder: Encoder) -> dict[str, Any]:
+def judge(groups: Sequence[Group], background: list[str], others: list[str], encoder: Encoder) -> dict[str, Any]:
     """Judge all groups with one encoder."""
     banks = load_banks()
     ordinary = [*background, *(group.texts[0] for group in groups)]
@@ -181,10 +187,35 @@ def judge(groups: Sequence[Group], background: list[str], encoder: Encoder) -> d
     return {
         "sets": rows,
         "mean": mean,
+        "texts": judge_texts(made, encoder, groups, others),
         "chance": chance,
         "confusion": {gold: dict(told.most_common()) for gold, told in confusion.items()},
         "background": len(made.background),
     }
+
+
+def judge_texts(made: Judge, encoder: Encoder, groups: Sequence[Group], others: list[str]) -> dict[str, Any]:
+    """Judge the texts of the groups one by one, but for those that are of the background."""
+    found: list[tuple[bool, bool, bool]] = []
+    silent: list[bool] = []
+    for group in groups:
+        order, share = _ranking(made, encoder, group.texts[1:])
+        if group.gold == OTHER:
+            silent += (share < TEXT_CONVINCING).all(axis=1).tolist()
+            continue
+        column = made.names.index(group.gold)
+        first, second = order[:, 0] == column, order[:, 1] == column
+        found += zip(first, first | second, share[:, column] >= TEXT_CONVINCING, strict=True)
+    return {
+        "count": len(found),
+        **dict(zip(("recall_1", "recall_2", "named"), np.round(np.mean(found, axis=0), 4).tolist(), strict=True)),
+        "nothing": round(float(np.mean(silent)), 4),
+        "nothing_human": round(float((_ranking(made, encoder, others)[1] < TEXT_CONVINCING).all(axis=1).mean()), 4),
+    }
+
+
+def _ranking(made: Judge, encoder: Encoder, texts: list[str]) -> tuple[Any, Any]:
+    return made.ranking(made.scores(unit(embed_texts(encoder, texts).vectors), texts))
 
 
 def _score(made: Judge, encoder: Encoder, group: Group) -> Any:
@@ -211,6 +242,7 @@ def table(result: dict[str, Any]) -> str:
         lines += [
             f"| **mean** | | | **{mean['recall_1']:.2f}** | **{mean['recall_2']:.2f}** | **{mean['named']:.2f}** |",
             f"| by chance | | | {chance['recall_1']:.2f} | {chance['recall_2']:.2f} | |",
+            *_of_texts(one.get("texts")),
             "",
             "| gold | what the groups were called |",
             "|---|---|",
@@ -221,6 +253,19 @@ def table(result: dict[str, Any]) -> str:
         ]
         lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def _of_texts(one: dict[str, Any] | None) -> list[str]:
+    if one is None:
+        return []
+    return [
+        "",
+        (
+            f"Single texts ({one['count']:,}): recall@1 {one['recall_1']:.2f}, recall@2 {one['recall_2']:.2f}, named "
+            f"{one['named']:.2f}; nothing named for {one['nothing']:.2f} of the texts that probe nothing and for "
+            f"{one['nothing_human']:.2f} of human prompts."
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -18,12 +18,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from promptscan.seedbanks import OTHER, SeedBank
+from promptscan.whitening import whitening
 
 NEAREST = 5
 """Seeds of a capability that are nearest to a text, over which its cosine is averaged."""
-
-SHRINKAGE = 0.3
-"""Share of the mean variance that is added to every direction's before whitening: rare directions are mostly noise."""
 
 CUE = 2.0
 """What a cue adds to a score, in standard deviations of the background's scores."""
@@ -129,15 +127,15 @@ def make_judge(
         if bank.capability == OTHER:
             background, background_texts = np.concatenate([background, vectors]), [*background_texts, *bank.texts]
     seeds = np.concatenate([vectors for _, vectors in kept])
-    mean, whitening = _whitening(background, seeds)
+    mean, matrix = background.mean(axis=0), whitening(np.concatenate([background, seeds]))
     names = tuple(bank.capability for bank, _ in kept)
     starts = np.concatenate([[0], np.cumsum([len(vectors) for _, vectors in kept])]).astype(np.int64)
     draft = Judge(
         names,
         tuple(_pattern(bank.cues) for bank, _ in kept),
         mean,
-        whitening,
-        _unit(_project(seeds, mean, whitening)),
+        matrix,
+        _unit(_project(seeds, mean, matrix)),
         starts,
         np.ones(len(names)),
         np.empty((0, len(names))),
@@ -145,15 +143,7 @@ def make_judge(
     cosines = draft._cosines(background)  # noqa: SLF001 - of the same class, in the making
     spread = cosines.std(axis=0)
     scores = cosines + CUE * spread * draft._cued(background_texts)  # noqa: SLF001
-    return Judge(names, draft.cues, mean, whitening, draft.seeds, starts, spread, np.sort(scores, axis=0))
-
-
-def _whitening(background: Float32, seeds: Float32) -> tuple[Float32, Float32]:
-    """Return the background's mean, and the matrix that gives background and seeds equal variance in every direction."""
-    both = np.concatenate([background, seeds]).astype(np.float64)
-    variance, directions = np.linalg.eigh(np.cov(both.T))
-    scale = 1 / np.sqrt(np.maximum(variance, 0) + SHRINKAGE * variance.mean() + 1e-12)
-    return background.mean(axis=0), ((directions * scale) @ directions.T).astype(np.float32)
+    return Judge(names, draft.cues, mean, matrix, draft.seeds, starts, spread, np.sort(scores, axis=0))
 
 
 def _pattern(cues: Sequence[str]) -> str:
@@ -162,8 +152,8 @@ def _pattern(cues: Sequence[str]) -> str:
     return "|".join((r"\b" if cue[0].isascii() and cue[0].isalnum() else "") + re.escape(cue) for cue in lower)
 
 
-def _project(rows: Float32, mean: Float32, whitening: Float32) -> Float32:
-    return np.asarray((rows - mean) @ whitening, dtype=np.float32)
+def _project(rows: Float32, mean: Float32, matrix: Float32) -> Float32:
+    return np.asarray((rows - mean) @ matrix, dtype=np.float32)
 
 
 def _unit(rows: Float32) -> Float32:

@@ -1,12 +1,13 @@
 """Probes: templates that ask for the same thing, one a case of the other or said in other words.
 
 Wordings are told by their skeletons, the vectors of the templates' fixed text. A cosine alone does not say it: prompts of one
-language, or about code, are all alike. So what prompts have in common is taken off, and two skeletons meet where they are more
+language, or about code, are all alike. So vectors are whitened, which takes out what prompts have in common, and two skeletons meet where they are more
 alike than either is to what else lies around it: other skeletons, and reference prompts that have nothing to do with the store,
 for in a store of a dozen templates the others are no sample of what else could be asked. Numbers of each part:
 docs/decisions/013-probes.md.
 
-Source: Conneau et al. 2018 (Word translation without parallel data, ICLR), section 2.3: cross-domain similarity local scaling.
+Sources: Conneau et al. 2018 (Word translation without parallel data, ICLR), section 2.3: cross-domain similarity local scaling;
+Su et al. 2021 (Whitening sentence representations), section 3.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from promptscan.groups import duplicate_groups
 from promptscan.nesting import fixed_bits
 from promptscan.vectors import Float32, Int64, Vectors, unit
 from promptscan.verify import Edges, Relation
+from promptscan.whitening import whitening
 
 FRAME = 0.5
 """Share of a template's fixed text that a frame must hold, in bits: below it, what its cases ask for is in their own text."""
@@ -29,13 +31,13 @@ FRAME = 0.5
 BITS = 64.0
 """Fixed text of a skeleton, in bits, about eight words: less of it says what language it is in, not what is asked for."""
 
-AROUND = (5, 15)
-"""Which of its nearest say how crowded it is around a skeleton; the first five may be wordings of the same."""
+AROUND = (3, 10)
+"""Which of its nearest say how crowded it is around a skeleton; the first three may be wordings of the same."""
 
-MARGIN = 0.24
+MARGIN = 0.26
 """Cosine, beyond the mean of both surroundings, from which on two skeletons are wordings of the same."""
 
-SAME_GROUP = 0.5
+SAME_GROUP = 0.75
 """Share of the margin that every wording of a probe has with the one that stands for it, so that no chain joins strangers."""
 
 
@@ -104,10 +106,10 @@ def _apart(skeletons: Float32, reference: Float32) -> tuple[Int64, Int64, Compar
 
     What lies beyond the margin of one's surroundings is among its nearest, so no pair is missed.
     """
-    mean = reference.mean(axis=0, dtype=np.float64)
-    centred, others = unit(skeletons - mean), unit(reference - mean)
-    both = Vectors([centred.astype(np.float16), others.astype(np.float16)])
-    hits = exact_search(centred, AROUND[1] + 1, both)
+    every = np.concatenate([skeletons, reference])
+    every = unit((every - every.mean(axis=0, dtype=np.float64)) @ whitening(every))
+    centred = every[: len(skeletons)]
+    hits = exact_search(centred, AROUND[1] + 1, Vectors([every.astype(np.float16)]))
     own = np.arange(len(centred))[:, None]
     scores = np.where((hits.rows == own) | (hits.rows < 0), -np.inf, hits.scores)
     order = np.argsort(-scores, axis=1, kind="stable")[:, : AROUND[1]]

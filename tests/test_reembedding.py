@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def test_without_recluster_another_encoder_is_refused_and_told_how(store: Path, 
     assert encoder(store) == "static"
 
 
+@pytest.fixture(scope="module")
+def changed_once(built: Path, other_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose encoder was changed; read only."""
+    root = Path(shutil.copytree(built, tmp_path_factory.mktemp("changed") / "store"))
+    ran = command("--store", root, "build", "--encoder", other_encoder, "--recluster")
+    assert ran.code == 0, ran.err
+    assert f"texts are embedded with {other_encoder} instead of static" in ran.err
+    return root
+
+
 class TestChanged:
     """A store whose encoder was changed."""
 
@@ -51,30 +62,30 @@ class TestChanged:
         return members(built)
 
     @pytest.fixture
-    def changed(self, store: Path, other_encoder: Path) -> Path:
-        ran = command("--store", store, "build", "--encoder", other_encoder, "--recluster")
-        assert ran.code == 0, ran.err
-        assert f"texts are embedded with {other_encoder} instead of static" in ran.err
-        return store
+    def changed(self, changed_once: Path, tmp_path: Path) -> Path:
+        """A copy to write to, settled in its place."""
+        root = Path(shutil.copytree(changed_once, tmp_path / "store"))
+        assert command("--store", root, "build").code == 0
+        return root
 
-    def test_families_keep_their_ids(self, changed: Path, before: dict[str, str | None]):
-        after = members(changed)
+    def test_families_keep_their_ids(self, changed_once: Path, before: dict[str, str | None]):
+        after = members(changed_once)
         assert after.keys() == before.keys()
         kept = [text for text, family in before.items() if family is not None and after[text] is not None]
         assert len(kept) > 0.95 * sum(family is not None for family in before.values())
         assert {text: after[text] for text in kept} == {text: before[text] for text in kept}
 
-    def test_everything_that_comes_from_vectors_is_of_the_new_one(self, changed: Path, built: Path):
-        assert not segments(changed, *OF_ENCODER) & segments(built, *OF_ENCODER)
-        assert segments(changed, "prompts", "cleans", "fingerprints") == segments(
+    def test_everything_that_comes_from_vectors_is_of_the_new_one(self, changed_once: Path, built: Path):
+        assert not segments(changed_once, *OF_ENCODER) & segments(built, *OF_ENCODER)
+        assert segments(changed_once, "prompts", "cleans", "fingerprints") == segments(
             built, "prompts", "cleans", "fingerprints"
         )
-        with Generation.current(changed) as generation:
+        with Generation.current(changed_once) as generation:
             assert {s.meta["encoder"] for s in generation.manifest.of_kind("probes")} == {
                 generation.manifest.encoder.digest
             }
             assert generation.manifest.encoder.dim == 48
-        assert command("--store", changed, "fsck", "--deep").code == 0
+        assert command("--store", changed_once, "fsck", "--deep").code == 0
 
     def test_search_and_further_days_use_it(self, changed: Path, tmp_path: Path, other_encoder: Path):
         with promptscan.open(changed) as store:
