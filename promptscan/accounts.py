@@ -160,7 +160,9 @@ def _moved(writer: Writer, before: Segment) -> tuple[Int64, list[str]]:
 def _families(files: Files | None, n: int) -> Int64:
     """Return the number of the family of each of the first n clean texts, int64 (n,), -1 for none."""
     numbers = np.full(n, -1, dtype=np.int64)
-    for segment in files.manifest.of_kind("families") if files else ():
+    if files is None:
+        return numbers
+    for segment in files.manifest.of_kind("families"):
         known = np.load(files.verified(segment.file("numbers.npy")), allow_pickle=False)[:n]
         numbers[: len(known)] = known
     return numbers

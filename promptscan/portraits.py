@@ -97,11 +97,13 @@ def touched(before: Int64, now: Int64) -> Int64:
 
 def resampled(before: Int64, now: Int64, families: Int64, most: int = EXEMPLARS) -> NDArray[np.bool_]:
     """Tell which families have another sample than before: bool (f,), for those of `families`, ascending."""
-    codes = []
-    for numbers in (before, now):
-        samples = draw(numbers, families, most)
-        codes.append(np.repeat(families, np.diff(samples.starts)) << 32 | samples.rows)
-    return np.isin(families, np.setxor1d(*codes, assume_unique=True) >> 32)
+    former, latter = (_codes(draw(numbers, families, most)) for numbers in (before, now))
+    return np.isin(families, np.setxor1d(former, latter, assume_unique=True) >> 32)
+
+
+def _codes(samples: Samples) -> Int64:
+    """Return family and text of each row of samples as one number."""
+    return np.repeat(samples.families, np.diff(samples.starts)) << 32 | samples.rows
 
 
 def portray(samples: Samples, vectors: Vectors, texts: CleanTexts) -> list[Portrait]:
