@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -119,11 +118,6 @@ def portray(samples: Samples, vectors: Vectors, texts: CleanTexts) -> list[Portr
         alike = reuse(text[exemplar], [other for row, other in others.items() if row != exemplar])
         found.append(Portrait(exemplar, text[exemplar], alike, tuple(others.values())))
     return found
-
-
-def first_texts(cleans: Int64, firsts: Int64) -> pa.Array:
-    """Return the lowest text id of clean ids, given that of all clean texts."""
-    return pa.array(firsts[cleans], pa.int64())
 
 
 def _exemplars(samples: Samples, vectors: Vectors) -> Int64:
