@@ -146,3 +146,16 @@ def test_a_later_day_judges_only_families_that_changed(days: Path, tmp_path: Pat
     assert sum(judged) == 0
     add(store, tmp_path, [GRADE.format(a, a, a) for a in range(900, 908)])
     assert sum(judged) == 1
+
+
+def test_the_index_is_measured_again_when_the_store_has_grown(store: Path, tmp_path: Path):
+    def measured() -> dict[str, Any]:
+        with Generation.current(store) as generation:
+            return dict(generation.manifest.measured["index"])
+
+    before = measured()
+    add(store, tmp_path, ["A single text that nobody sent before"])
+    assert measured() == before
+    dice = random.Random(7)
+    add(store, tmp_path, [" ".join(dice.sample(WORDS, 9)) for _ in range(40)])
+    assert measured()["rows"] > before["rows"]
