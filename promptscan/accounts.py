@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from promptscan.counts import Counts
 from promptscan.registry import family_name
-from promptscan.sql import LOOKUP_GROUP, copy_parquet, literal, one, script, statements
+from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet, literal, one, script, statements
 from promptscan.store import Files, Segment, Writer
 
 Int64 = NDArray[np.int64]
@@ -58,7 +60,10 @@ def join_accounts(writer: Writer) -> AccountsStage | None:
         _sort_prompts(writer, con, before)
         for statement in statements(script("stats")):
             con.execute(statement)
+        _save_text_stats(writer, con, before, directory)
         for table, order in ORDER.items():
+            if table == "text_stats":
+                continue
             copy_parquet(con, f"FROM new_{table} ORDER BY {order}", directory / f"{table}.parquet", group=LOOKUP_GROUP)
         _counts(writer, con, before).save(directory)
         counts = "SELECT (SELECT count(*) FROM new_account_stats), (SELECT count(*) FROM new_family_accounts)"
@@ -155,10 +160,31 @@ def _moved(writer: Writer, before: Segment) -> tuple[Int64, list[str]]:
 def _families(files: Files | None, n: int) -> Int64:
     """Return the number of the family of each of the first n clean texts, int64 (n,), -1 for none."""
     numbers = np.full(n, -1, dtype=np.int64)
-    for segment in files.manifest.of_kind("families") if files else ():
+    if files is None:
+        return numbers
+    for segment in files.manifest.of_kind("families"):
         known = np.load(files.verified(segment.file("numbers.npy")), allow_pickle=False)[:n]
         numbers[: len(known)] = known
     return numbers
+
+
+def _save_text_stats(writer: Writer, con: duckdb.DuckDBPyConnection, before: Segment | None, directory: Path) -> None:
+    """Write the rows of all texts by their ids: those that were counted, and the others as they were."""
+    counted = arrow(con, "FROM new_text_stats")
+    table = pa.table({name: counted[name] for name in counted.column_names})
+    if before is not None:
+        kept = pq.read_table(writer.verified(before.file("text_stats.parquet")))
+        again = np.isin(kept["text_id"].to_numpy(), counted["text_id"].to_numpy())
+        table = pa.concat_tables([kept.filter(pa.array(~again)).cast(table.schema), table])
+    table = table.take(pa.array(np.argsort(table["text_id"].to_numpy(), kind="stable")))
+    pq.write_table(
+        table,
+        directory / "text_stats.parquet",
+        row_group_size=LOOKUP_GROUP,
+        compression="zstd",
+        use_dictionary=False,  # hardly any value comes twice in a group
+        write_statistics=["text_id"],
+    )
 
 
 def _counts(writer: Writer, con: duckdb.DuckDBPyConnection, before: Segment | None) -> Counts:

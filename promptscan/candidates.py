@@ -20,16 +20,14 @@ Int64 = NDArray[np.int64]
 
 def load_postings(files: Files) -> list[Postings]:
     """Map the inverted fingerprint index of every segment; nothing is read yet."""
-    return [
-        Postings(
-            *(
-                np.load(files.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
-                for name in ("hashes", "indptr", "texts")
-            ),
-            stop=int(segment.meta["first"]) + int(segment.meta["n"]),
+    found = []
+    for segment in files.manifest.of_kind("fingerprints"):
+        hashes, indptr, texts = (
+            np.load(files.verified(segment.file(f"{name}.npy")), mmap_mode="r", allow_pickle=False)
+            for name in ("hashes", "indptr", "texts")
         )
-        for segment in files.manifest.of_kind("fingerprints")
-    ]
+        found.append(Postings(hashes, indptr, texts, int(segment.meta["first"]) + int(segment.meta["n"])))
+    return found
 
 
 def propose(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -97,11 +96,13 @@ def touched(before: Int64, now: Int64) -> Int64:
 
 def resampled(before: Int64, now: Int64, families: Int64, most: int = EXEMPLARS) -> NDArray[np.bool_]:
     """Tell which families have another sample than before: bool (f,), for those of `families`, ascending."""
-    codes = []
-    for numbers in (before, now):
-        samples = draw(numbers, families, most)
-        codes.append(np.repeat(families, np.diff(samples.starts)) << 32 | samples.rows)
-    return np.isin(families, np.setxor1d(*codes, assume_unique=True) >> 32)
+    former, latter = (_codes(draw(numbers, families, most)) for numbers in (before, now))
+    return np.isin(families, np.setxor1d(former, latter, assume_unique=True) >> 32)
+
+
+def _codes(samples: Samples) -> Int64:
+    """Return family and text of each row of samples as one number."""
+    return np.repeat(samples.families, np.diff(samples.starts)) << 32 | samples.rows
 
 
 def portray(samples: Samples, vectors: Vectors, texts: CleanTexts) -> list[Portrait]:
@@ -117,11 +118,6 @@ def portray(samples: Samples, vectors: Vectors, texts: CleanTexts) -> list[Portr
         alike = reuse(text[exemplar], [other for row, other in others.items() if row != exemplar])
         found.append(Portrait(exemplar, text[exemplar], alike, tuple(others.values())))
     return found
-
-
-def first_texts(cleans: Int64, firsts: Int64) -> pa.Array:
-    """Return the lowest text id of clean ids, given that of all clean texts."""
-    return pa.array(firsts[cleans], pa.int64())
 
 
 def _exemplars(samples: Samples, vectors: Vectors) -> Int64:

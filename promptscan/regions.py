@@ -81,4 +81,5 @@ def _steps(sizes: Int64) -> NDArray[np.float64]:
     """Count the powers of `GROWTH` up to sizes, and those of `LARGE_GROWTH` beyond a large one; -inf for none."""
     with np.errstate(divide="ignore"):
         small = np.log(np.minimum(sizes, LARGE)) / np.log(GROWTH)
-    return np.floor(small + np.log(np.maximum(sizes / LARGE, 1)) / np.log(LARGE_GROWTH))
+    large = np.log(np.maximum(sizes / LARGE, 1)) / np.log(LARGE_GROWTH)
+    return np.asarray(np.floor(small + large), np.float64)

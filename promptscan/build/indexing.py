@@ -32,9 +32,8 @@ def index(writer: Writer, recall_target: float) -> IndexReport:
     covered = [segment.name for segment in writer.manifest.of_kind("vectors")]
     rows = indexed_rows(writer)
     previous = _previous(writer, covered)
-    trained_n = previous.settings.trained_n if previous else 0
     built = build_index(rows.vectors, previous=previous)
-    grown = built.settings.nlist > 0 and built.settings.trained_n == trained_n
+    grown = previous is not None and built.settings.trained_n == previous.settings.trained_n
     tuned, measured = built, writer.manifest.measured.get("index", {})
     if not grown or measured.get("target") != recall_target or rows.vectors.n >= GROWN * measured.get("rows", 0):
         tuned, recall = _checked(built, rows.vectors, recall_target, grown=grown)

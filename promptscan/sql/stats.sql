@@ -1,7 +1,7 @@
 -- What the joins of prompts, texts, families and accounts say; one statement a table, in the order they need.
 -- Duplicated event rows are gone by now: base_prompts holds every prompt once.
 -- Rows of an earlier build stay where nothing new concerns them (promptscan/accounts.py makes the tables that say what does):
--- stale_prompts: all prompts of the texts that are counted again; kept_text_stats: rows of the other texts.
+-- stale_prompts: all prompts of the texts that are counted again; kept_text_stats: rows of the other texts, which stay.
 -- added_prompts: prompts since then; kept_account_stats, kept_family_accounts, kept_family_days, kept_family_stats: rows of then,
 -- the last three of families that no text has left; counted_cleans: texts that came to their family since then, and all
 -- those of families that texts have left; concerned_families: those whose texts or templates are others than then.
@@ -11,9 +11,7 @@ SELECT
   min(ts) AS first_ts, max(ts) AS last_ts,
   arg_min(prompt_id, (coalesce(ts, TIMESTAMP 'infinity'), prompt_id)) AS prompt_id,
   arg_min(account_id, (coalesce(ts, TIMESTAMP 'infinity'), prompt_id)) AS account_id
-FROM stale_prompts GROUP BY text_id
-UNION ALL
-FROM kept_text_stats;
+FROM stale_prompts GROUP BY text_id;
 
 CREATE TEMP TABLE new_account_stats AS
 SELECT account_id, sum(n_prompts)::BIGINT AS n_prompts, min(first_ts) AS first_ts, max(last_ts) AS last_ts
@@ -81,7 +79,7 @@ SELECT m.family_id, count(DISTINCT c.text_id) AS n_texts, count(DISTINCT t.templ
 FROM base_members m
 SEMI JOIN concerned_families USING (family_id)
 JOIN base_text_cleans c USING (clean_id)
-JOIN new_text_stats s USING (text_id)
+SEMI JOIN (SELECT text_id FROM new_text_stats UNION ALL SELECT text_id FROM kept_text_stats) USING (text_id)
 LEFT JOIN base_template_members t USING (clean_id)
 GROUP BY m.family_id
 UNION ALL
