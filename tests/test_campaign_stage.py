@@ -244,3 +244,24 @@ def test_models_are_read_from_a_file_and_a_bad_one_is_refused(tmp_path: Path) ->
     for path in (bad, worse, tmp_path / "none.toml"):
         with pytest.raises(UsageError):
             read_releases(path)
+
+
+def test_a_prompt_that_goes_round_raises_no_alert_and_says_why(tmp_path: Path) -> None:
+    said = "Act as a seasoned travel planner and build a detailed day by day itinerary for {}, with costs, food and transport for each day."
+    prompts = [
+        {"account_id": f"p{number:03}", "text": said.format(WORDS[number % 40]), "ts": (START + timedelta(minutes=3 * number)).isoformat()}
+        for number in range(240)
+    ]  # fmt: skip
+    diverse = [
+        {"account_id": f"p{number % 240:03}", "text": " ".join(WORDS[number % 60 : number % 60 + 9]) + f" {number}", "ts": (START + timedelta(minutes=7 * number)).isoformat()}
+        for number in range(900)
+    ]  # fmt: skip
+    accounts = [
+        {"account_id": f"p{number:03}", "created_at": (START - timedelta(days=1 + 3 * number, hours=number % 17)).isoformat()}
+        for number in range(240)
+    ]  # fmt: skip
+    store = built(tmp_path, [*prompts, *diverse], accounts)
+    assert rows(store, "FROM alerts") == []
+    largest = "SELECT family_id FROM families ORDER BY n_accounts DESC, family_id LIMIT 1"
+    against = {row["kind"] for row in rows(store, f"FROM family_evidence WHERE against AND family_id = ({largest})")}
+    assert {"organic", "history"} <= against

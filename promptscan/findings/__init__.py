@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from promptscan.evidence import Finding
-from promptscan.findings.against import bank, diverse, history, organisation, relay, short
+from promptscan.findings.against import bank, diverse, history, organic, organisation, relay, short
 from promptscan.findings.facts import Facts
 from promptscan.findings.made import creation, shared, youth
 from promptscan.findings.sent import accounts, companions, evenness, focus, language, obfuscation, partitioned, swept
@@ -21,6 +21,6 @@ def find(facts: Facts) -> list[Finding]:
         partitioned(facts), swept(facts), companions(facts), focus(facts), language(facts), obfuscation(facts),
         synchrony(facts), round_the_clock(facts), moved(facts), replaced(facts),
         creation(facts), youth(facts), *shared(facts),
-        bank(facts), organisation(facts), history(facts), diverse(facts), relay(facts), short(facts),
+        bank(facts), organisation(facts), history(facts), diverse(facts), organic(facts), relay(facts), short(facts),
     ]  # fmt: skip
     return list(kinds)

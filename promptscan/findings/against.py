@@ -11,6 +11,7 @@ from promptscan.signals.tails import Tail
 
 FEW = 3
 SPREAD = 16  # families of one account from which it may be many people
+ONCE = 0.7  # share of accounts that sent it once from which use is heavy-tailed
 WORDY = 12  # tokens in common below which people may well have written the same by themselves
 
 
@@ -53,6 +54,16 @@ def diverse(facts: Facts) -> Finding:
     return _told(
         facts, "diverse", share, np.full(facts.n, np.nan), n, share >= 0.5,
         lambda value, _e, _n: f"On average {value:.0%} of its accounts' prompts are in no family that others share.",
+    )  # fmt: skip
+
+
+def organic(facts: Facts) -> Finding:
+    """Say how many of the accounts sent it once only: what goes round has many who try it, and a few who stay."""
+    n = np.bincount(facts.family, minlength=facts.n).astype(np.int64)
+    share = np.bincount(facts.family, facts.prompts == 1, facts.n) / np.maximum(n, 1)
+    return _told(
+        facts, "organic", share, np.full(facts.n, np.nan), n, (n >= 10) & (share >= ONCE),
+        lambda value, _, n: f"{value:.0%} of its {n:,} accounts sent it once, as people do who try a prompt that goes round.",
     )  # fmt: skip
 
 
