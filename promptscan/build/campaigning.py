@@ -100,8 +100,8 @@ def _speaking(
     passed = axes.passed
     for _ in range(2):
         campaigns = find_campaigns(traffic, passed[wanted], strength[wanted], facts.eligible[wanted])
-        group = _grouped(facts, campaigns)
-        own, _effective = strengths(facts, weighing.findings, weighing.weighed, group, len(campaigns), without)
+        group = np.where(passed, _grouped(facts, campaigns), -1)  # those that came along speak for nobody
+        own = _strengths(weighing, group, len(campaigns), without)
         needed = np.full(len(campaigns), np.inf)
         inside = np.flatnonzero(group >= 0)
         np.minimum.at(needed, group[inside], np.where(axes.passed, axes.needed, np.inf)[inside])
@@ -115,6 +115,15 @@ def _speaking(
     return replace(weighing, axes=replace(axes, passed=passed)), replace(
         campaigns, score=np.maximum(campaigns.score, own)
     )
+
+
+def _strengths(weighing: Weighing, group: NDArray[np.int64], n: int, without: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return log10 e-values of n campaigns, float64 (n,); all other families are there too, each by itself, as in any weighing."""
+    facts = weighing.facts
+    apart = np.where(group >= 0, group, n + np.cumsum(group < 0) - 1)
+    size = int(apart.max(initial=-1)) + 1
+    found, _ = strengths(facts, weighing.findings, weighing.weighed, apart, max(size, n), without)
+    return found[:n]
 
 
 def _grouped(facts: Facts, campaigns: Campaigns) -> NDArray[np.int64]:

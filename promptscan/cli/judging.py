@@ -8,6 +8,7 @@ import click
 
 from promptscan.cli.output import OutputOptions, emit
 from promptscan.cli.table import Column, Role
+from promptscan.vis import vis
 
 if TYPE_CHECKING:
     from promptscan.alert_evaluation import AccountScore, AlertEvaluation
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
 COLUMNS = [
     Column("campaign_id", "campaign"),
     Column("accounts"),
-    Column("first_ts", "first prompt", role=Role.TIME),
     Column("alert_id", "alert"),
-    Column("days", "days to alert", role=Role.SCORE),
+    Column("days", "days to it", role=Role.SCORE),
     Column("precision", role=Role.SHARE),
     Column("recall", role=Role.SHARE),
-    Column("by_day", "precision/recall on day", role=Role.LABEL),
 ]
 
 
@@ -32,19 +31,21 @@ def show_alert_evaluation(evaluation: AlertEvaluation, output: OutputOptions) ->
         {
             "campaign_id": found.campaign_id,
             "accounts": found.accounts,
-            "first_ts": found.first_ts,
             "alert_id": found.alert_id,
             "days": found.days,
             "precision": found.final.precision,
             "recall": found.final.recall,
-            "by_day": ", ".join(f"{score.day}: {_both(score)}" for score in found.by_day),
         }
         for found in evaluation.campaigns
     ]
-    kinds = {"accounts": pa.int64(), "first_ts": pa.timestamp("us"), "days": pa.float64()}
+    kinds = {"accounts": pa.int64(), "days": pa.float64()}
     kinds |= {"precision": pa.float64(), "recall": pa.float64()}
     schema = pa.schema([(column.name, kinds.get(column.name, pa.string())) for column in COLUMNS])
     emit(pa.Table.from_pylist(rows, schema=schema), output, title="Alerts on planted campaigns", columns=COLUMNS)
+    for found in evaluation.campaigns:
+        if found.by_day:
+            told = ", ".join(f"day {score.day} {_both(score)}" for score in found.by_day)
+            click.echo(f"{vis(found.campaign_id)}: precision/recall on {told}")
     mixed = f" ({evaluation.mixed:,} of them on several campaigns at once)" if evaluation.mixed else ""
     click.echo(
         f"{evaluation.alerts:,} alerts in {evaluation.log_days:,} days, {evaluation.false_alerts:,} false{mixed}: "
