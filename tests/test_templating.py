@@ -93,6 +93,26 @@ def test_what_comes_later_joins_and_nothing_is_renamed(parts: tuple[Path, Path],
         assert store.families().to_pylist()[0]["family_id"] == family
 
 
+def test_a_template_that_says_little_does_not_collect_whatever_fits_it(tmp_path: Path):
+    """What is the ...? of one day takes in what says little more on the next, not every question that people ask."""
+    first = [{"text": f"What is the {metal}?", "account_id": "a"} for metal in ("zinc", "iron", "lead", "gold")]
+    promptscan.scan(write(tmp_path / "1.jsonl", first + chatter(0, 20)), settings=Settings(store=tmp_path / "s"))
+    later = [
+        "What is the shortest way from the old harbour to the railway station on a rainy evening?",
+        "What is the reason that my neighbour's violin sounds better than mine after lunch?",
+        "What is the best moment to prune a young orchard when the winter was mild and wet?",
+    ]
+    rows = [{"text": text, "account_id": "b"} for text in [*later, "What is the tin?"]]
+    promptscan.scan(write(tmp_path / "2.jsonl", rows), settings=Settings(store=tmp_path / "s"))
+    with promptscan.open(tmp_path / "s") as store:
+        of = {row["text"]: row["template_id"] for row in store.sql("SELECT text, template_id FROM texts").to_pylist()}
+    weak = {of[row["text"]] for row in first}
+    assert len(weak) == 1
+    assert weak != {None}
+    assert not {of[text] for text in later} & weak
+    assert of["What is the tin?"] in weak
+
+
 def test_slot_syntax_in_a_prompt_is_not_a_slot(tmp_path: Path):
     rows = [
         {"text": f"Please fill {{slot_1:number}} in the form of the {topic} office and send it back today"}

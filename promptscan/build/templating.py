@@ -25,6 +25,7 @@ from promptscan.calibrate import Thresholds
 from promptscan.candidates import anchors_from, load_postings
 from promptscan.cleans import CleanTexts
 from promptscan.groups import Groups, duplicate_groups
+from promptscan.nesting import fixed_bits
 from promptscan.resemblance import Resemblance
 from promptscan.rules import template_key
 from promptscan.skeleton import find_template
@@ -38,7 +39,12 @@ from promptscan.verify import Edges, Relation
 MEMBERS = 3  # texts a template needs at least
 JOINED = 65_536  # new texts matched to known templates at a time
 REFUSED = 4  # passages of a text that may turn out to be no frame; bounds the work whatever texts have in common
+<<<<<<< HEAD
 TRIED_AGAIN = 1.25  # times the texts of a passage that was no frame, from which on it is tried again
+=======
+TELLING = 48.0  # bits of fixed text below which a template is met by chance in millions of texts ("What is the ...?")
+MOSTLY = 0.5  # share of a text, in bits, that such a template must be of it
+>>>>>>> quality
 JUST_JOINED = 0  # a template number where all that matters is that there is one
 
 Int64 = NDArray[np.int64]
@@ -195,18 +201,26 @@ def _new_groups(local: _Local, found: Found) -> None:
 
 
 def _join_templates(con: duckdb.DuckDBPyConnection, local: _Local, found: Found, new: range) -> None:
-    """Match new texts to all known templates, by the rarest words of these."""
+    """Match new texts to all known templates, by the rarest words of these.
+
+    A template that says little takes in only texts that say little more than it: else one that was found on a quiet first day
+    would collect for ever whatever fits it.
+    """
     known = known_templates(con)
     if not known:
         return
     numbers, index = list(known), TemplateIndex.build(list(known.values()))
+    says = [fixed_bits(template.fixed) for template in known.values()]
     query = "SELECT clean_id, clean FROM base_cleans WHERE clean_id >= $1 AND clean_id < $2 ORDER BY clean_id"
     for start in new[::JOINED]:
         rows = arrow(con, query, [start, min(start + JOINED, new.stop)])
         cleans, texts = rows["clean_id"].to_pylist(), rows["clean"].to_pylist()
-        for clean_id, matched in zip(cleans, index.assign(texts), strict=True):
-            if matched is not None:
-                found.values.append((clean_id, numbers[matched[0]], matched[1]))
+        for clean_id, text, matched in zip(cleans, texts, index.assign(texts), strict=True):
+            if matched is None:
+                continue
+            place, values = matched
+            if says[place] >= TELLING or says[place] >= MOSTLY * fixed_bits((text,)):
+                found.values.append((clean_id, numbers[place], values))
     joined = np.array([clean_id for clean_id, _, _ in found.values], np.int64)
     local.template[np.isin(local.cleans, joined)] = JUST_JOINED
 
