@@ -39,12 +39,9 @@ from promptscan.verify import Edges, Relation
 MEMBERS = 3  # texts a template needs at least
 JOINED = 65_536  # new texts matched to known templates at a time
 REFUSED = 4  # passages of a text that may turn out to be no frame; bounds the work whatever texts have in common
-<<<<<<< HEAD
 TRIED_AGAIN = 1.25  # times the texts of a passage that was no frame, from which on it is tried again
-=======
 TELLING = 48.0  # bits of fixed text below which a template is met by chance in millions of texts ("What is the ...?")
 MOSTLY = 0.5  # share of a text, in bits, that such a template must be of it
->>>>>>> quality
 JUST_JOINED = 0  # a template number where all that matters is that there is one
 
 Int64 = NDArray[np.int64]
