@@ -155,6 +155,10 @@ def test_a_hard_linked_copy_is_a_backup(built: Path, tmp_path: Path):
         assert new.sql("SELECT count(*) AS n FROM prompts").to_pylist() == [{"n": 345}]
 
 
+NAMED_BY_RUNS = ("families", "stats", "evidence", "campaigns", "alerts")
+"""Segments that are named after the run that named the families, and those that are made from them."""
+
+
 def test_equal_inputs_make_equal_segments_wherever_and_whenever(built: Path, log: Path, tmp_path: Path):
     scan(tmp_path / "again", log)
     names = [
