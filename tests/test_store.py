@@ -165,7 +165,7 @@ def test_equal_inputs_make_equal_segments_wherever_and_whenever(built: Path, log
         {
             path.name
             for path in (root / "segments").iterdir()
-            if "families" not in path.name and "stats" not in path.name
+            if not path.name.startswith(NAMED_BY_RUNS)
         }
         for root in (built, tmp_path / "again")
     ]
