@@ -23,7 +23,7 @@ from promptscan.sql import LOOKUP_GROUP, copy_parquet, one
 from promptscan.store import Writer
 
 INPUTS = ("stats", "families", "templates", "accounts", "bank_hits", "prompts")
-VERSION = "evidence 3"
+VERSION = "evidence 4"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptscan.findings.facts import Facts, Sharing, habits
-from promptscan.findings.merge import distinct, extreme, extreme_at
+from promptscan.findings.merge import distinct, extreme, extreme_at, some_fills
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
@@ -128,18 +128,26 @@ def actors(facts: Facts) -> Int64:
 
 
 def by_actor(facts: Facts) -> Facts:
-    """Return the facts with the accounts of an organisation as one; families keep their number of accounts."""
+    """Return the facts with the accounts of an organisation as one; families keep their number of accounts.
+
+    An organisation is one of a family's users and nothing more: what its accounts have, send and do together is
+    its own affair, and the union of it has something in common with everybody.
+    """
     who = actors(facts)
     n = int(who.max(initial=-1)) + 1
     if n == len(who):
         return facts
     total = np.bincount(who, facts.total, n).astype(np.int64)
+    single = np.bincount(who, minlength=n) == 1
     pairs, place = distinct(facts.family, who[facts.account])
+    own = single[pairs[:, 1]]
+    asked, present = single[who[facts.asks[:, 1]]], single[who[facts.events[:, 1]]]
     prompts = np.bincount(place, facts.prompts, len(pairs)).astype(np.int64)
-    asks, where = distinct(facts.asks[:, 0], who[facts.asks[:, 1]], facts.asks[:, 2])
+    asks, where = distinct(facts.asks[asked, 0], who[facts.asks[asked, 1]], facts.asks[asked, 2])
     moved = np.zeros(len(asks), dtype=np.int64)
-    np.maximum.at(moved, where, facts.asks[:, 3])
-    events, _ = distinct(facts.events[:, 0], who[facts.events[:, 1]], facts.events[:, 2])
+    np.maximum.at(moved, where, facts.asks[asked, 3])
+    events, _ = distinct(facts.events[present, 0], who[facts.events[present, 1]], facts.events[present, 2])
+    none = np.datetime64("NaT")
     hours = np.zeros(n, dtype=np.int64)
     np.maximum.at(hours, who, facts.hours)
     squares = np.bincount(pairs[:, 0], prompts.astype(np.float64) ** 2, facts.n)
@@ -150,23 +158,27 @@ def by_actor(facts: Facts) -> Facts:
         total=total,
         first=extreme(facts.first, who, n, np.minimum),
         last=extreme(facts.last, who, n, np.maximum),
-        created=extreme_at(facts.first, facts.created, who, n),
+        created=np.where(single, extreme_at(facts.first, facts.created, who, n), none),
         country=_country(facts.country, who, n),
         organisation=np.full(n, -1, dtype=np.int64),
         family=pairs[:, 0],
         account=pairs[:, 1],
         prompts=prompts,
-        pair_first=extreme(facts.pair_first, place, len(pairs), np.minimum),
-        pair_last=extreme(facts.pair_last, place, len(pairs), np.maximum),
+        pair_first=np.where(own, extreme(facts.pair_first, place, len(pairs), np.minimum), none),
+        pair_last=np.where(own, extreme(facts.pair_last, place, len(pairs), np.maximum), none),
         events=events,
-        hours=hours,
-        languages=_largest(facts.languages, who, n),
+        hours=np.where(single, hours, 0),
+        languages=np.where(single, _largest(facts.languages, who, n), np.nan),
+        single=single,
         obfuscated=np.bincount(place, facts.obfuscated, len(pairs)) > 0,
         asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
-        sharing={kind: _sharing(one, who) for kind, one in facts.sharing.items()},
-        fills=replace(facts.fills, account=who[facts.fills.account]),
+        sharing={kind: _sharing(one, who, single) for kind, one in facts.sharing.items()},
+        fills=some_fills(replace(facts.fills, account=who[facts.fills.account]), single[who[facts.fills.account]]),
     )
-    return replace(together, **habits(together))
+    known = habits(together)
+    return replace(
+        together, inside=np.where(single, known["inside"], np.nan), breadth=np.where(single, known["breadth"], 0)
+    )
 
 
 def _largest(values: Float64, who: Int64, n: int) -> Float64:
@@ -183,7 +195,8 @@ def _country(country: Int64, who: Int64, n: int) -> Int64:
     return out
 
 
-def _sharing(sharing: Sharing, who: Int64) -> Sharing:
-    rows, _ = distinct(who[sharing.account], sharing.value)
+def _sharing(sharing: Sharing, who: Int64, single: NDArray[np.bool_]) -> Sharing:
+    kept = single[who[sharing.account]]
+    rows, _ = distinct(who[sharing.account[kept]], sharing.value[kept])
     totals = np.bincount(rows[:, 1], minlength=len(sharing.totals)).astype(np.int64)
     return Sharing(rows[:, 0], rows[:, 1], totals, len(np.unique(rows[:, 0])), sharing.names)

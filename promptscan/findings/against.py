@@ -48,7 +48,7 @@ def history(facts: Facts) -> Finding:
 
 def diverse(facts: Facts) -> Finding:
     """Say how much else the accounts do."""
-    outside = (1 - facts.inside)[facts.account]
+    outside = (1 - np.nan_to_num(facts.inside, nan=1.0))[facts.account]
     n = np.bincount(facts.family, minlength=facts.n).astype(np.int64)
     share = np.bincount(facts.family, outside, facts.n) / np.maximum(n, 1)
     return _told(

@@ -70,6 +70,7 @@ class Facts:
         releases: names of models; asks: family, account, release, moved: int64 (m, 4); usual: share of accounts that
             moved, float64 (r,).
         sharing: entities by kind.
+        single: accounts that are no organisation, bool (a,); of facts by account all are.
         least: eligible families that an account is in at least: of facts about the cores of groups, 2.
         fills: slots of the families' templates.
     """
@@ -107,6 +108,7 @@ class Facts:
     usual: Float64
     sharing: dict[str, Sharing]
     fills: Fills
+    single: Bool
     least: int = 1
 
     @property
@@ -195,6 +197,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         usual=usual,
         sharing={kind: _sharing(con, kind) for kind in SHARED},
         fills=_fills(con, len(families["family"])),
+        single=np.ones(len(people["account"]), dtype=bool),
     )
     return replace(facts, **habits(facts))
 

@@ -61,7 +61,7 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> F
         events=events,
         obfuscated=disguised,
         asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
-        fills=_fills(facts.fills, group, n, core.of(facts.fills.family, facts.fills.account)),
+        fills=_grouped_fills(facts.fills, group, n, core.of(facts.fills.family, facts.fills.account)),
         least=least,
     )
 
@@ -127,17 +127,22 @@ def extreme_at(when: Any, values: Any, place: Int64, n: int) -> Any:
     return out
 
 
-def _fills(fills: Fills, group: Int64, n: int, kept: NDArray[np.bool_]) -> Fills:
-    """Return some rows, of families in groups."""
+def _grouped_fills(fills: Fills, group: Int64, n: int, kept: NDArray[np.bool_]) -> Fills:
+    """Return some rows, by the groups of their families."""
+    some = some_fills(fills, kept)
+    return replace(some, family=group[some.family], n_families=n)
+
+
+def some_fills(fills: Fills, kept: NDArray[np.bool_]) -> Fills:
+    """Return some of the rows, bool (r,)."""
     number = np.cumsum(kept) - 1
     used = kept[fills.row]
     return replace(
         fills,
-        family=group[fills.family[kept]],
+        family=fills.family[kept],
         template=fills.template[kept],
         account=fills.account[kept],
         row=number[fills.row[used]].astype(np.int64),
         slot=fills.slot[used],
         value=fills.value[used],
-        n_families=n,
     )

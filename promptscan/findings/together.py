@@ -58,7 +58,7 @@ def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
     """
     from scipy.sparse import csr_array
 
-    kept = facts.eligible[facts.family]
+    kept = facts.eligible[facts.family] & facts.single[facts.account]
     family, account = facts.family[kept], facts.account[kept]
     breadth = np.bincount(account, minlength=len(facts.accounts))
     usable = breadth[account] <= SPREAD
