@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 import promptscan
 from promptscan.config import Settings
+from tests.campaign_store import with_campaigns
 from tests.logs import sample_rows, write_jsonl
 
 settings.register_profile(
@@ -41,6 +42,14 @@ def built(tmp_path_factory: pytest.TempPathFactory, log: Path) -> Path:
     """A store built from the sample log; read only."""
     root = tmp_path_factory.mktemp("built") / "store"
     promptscan.scan(log, settings=Settings(store=root))
+    return root
+
+
+@pytest.fixture(scope="session")
+def planted(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built store with campaigns; read only."""
+    root = Path(shutil.copytree(built, tmp_path_factory.mktemp("planted") / "store"))
+    with_campaigns(root)
     return root
 
 

@@ -19,14 +19,6 @@ from tests.commands import promptscan as command
 from tests.commands import refused
 
 
-@pytest.fixture(scope="module")
-def planted(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built store with campaigns; read only."""
-    root = Path(shutil.copytree(built, tmp_path_factory.mktemp("planted") / "store"))
-    with_campaigns(root)
-    return root
-
-
 @pytest.fixture
 def root(planted: Path, tmp_path: Path) -> Path:
     """A copy to write to."""

@@ -29,21 +29,12 @@ from promptscan.indicators import BITS, Chooser, read, written
 from promptscan.matchkey import match_keys
 from promptscan.sharing import share
 from promptscan.verdicts import Decision, give
-from tests.campaign_store import with_campaigns
 from tests.commands import promptscan as command
 from tests.commands import refused
 from tests.logs import GRADE, POC, REPEATED
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 UNKNOWN = "What is a good way to keep basil alive on a kitchen window in winter when there is hardly any sunlight?"
-
-
-@pytest.fixture(scope="module")
-def planted(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built store with campaigns; read only."""
-    root = Path(shutil.copytree(built, tmp_path_factory.mktemp("planted") / "store"))
-    with_campaigns(root)
-    return root
 
 
 @pytest.fixture

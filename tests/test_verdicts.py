@@ -17,20 +17,11 @@ from promptscan.curation import add_texts, bank_texts, banks
 from promptscan.errors import StoreError, UsageError
 from promptscan.sql import script
 from promptscan.verdicts import Decision, current_verdicts, give, verdict_digest, verdict_marks, withdraw
-from tests.campaign_store import with_campaigns
 from tests.commands import promptscan as command
 from tests.commands import refused
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 BENIGN, CONFIRMED = "verdicts-benign", "verdicts-confirmed"
-
-
-@pytest.fixture(scope="module")
-def planted(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built store with campaigns; read only."""
-    root = Path(shutil.copytree(built, tmp_path_factory.mktemp("planted") / "store"))
-    with_campaigns(root)
-    return root
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ from promptscan.alerts import Reported, Sighting, report_sightings
 from promptscan.build.grouping import strengths
 from promptscan.build.weighing import Weighing
 from promptscan.campaigns import Campaigns, Traffic, Verdict, campaign_tables, find_campaigns, name_campaigns
+from promptscan.campaigns.membership import MEMBER
 from promptscan.evidence import evidence_table, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.facts import LEAST
 from promptscan.findings.merge import merged
-from promptscan.sql import LOOKUP_GROUP, arrow, copy_parquet, script
+from promptscan.sql import arrow, script, write_parquet
 from promptscan.store import Writer
 
-MEMBER = 0.5  # score from which a membership is sure; a campaign with too few of these is listed and not reported
 PARTS = ("kind", "family_id", "value", "expected", "n", "log10_e", "sufficient", "sentence")
 ALERTS = pa.schema(
     [
@@ -206,8 +206,8 @@ def _described(
 ) -> tuple[dict[str, pa.Table], list[Sighting]]:
     """Return the tables of the segment, and what alerts are made from."""
     plain = campaign_tables(campaigns, ids, labels, capabilities, [Verdict()] * len(ids))
-    sure = plain["campaign_accounts"].filter(pc.field("score") >= MEMBER)
-    accounts = _members(sure)
+    # a campaign with too few sure members is listed and not reported
+    accounts = _members(plain["campaign_accounts"].filter(pc.field("score") >= MEMBER))
     families = dict(zip(campaigns.family_campaign.tolist()[::-1], campaigns.family_ids[::-1], strict=True))
     sightings = [
         Sighting(
@@ -249,7 +249,4 @@ def _write(
     for kind, contents in (("campaigns", tables), ("alerts", alerts)):
         writer.drop(kind)
         with writer.segment(kind, key=key, meta={}) as directory:
-            for name, table in contents.items():
-                con.register("rows_to_write", table)
-                copy_parquet(con, "FROM rows_to_write", directory / f"{name}.parquet", group=LOOKUP_GROUP)
-                con.unregister("rows_to_write")
+            write_parquet(con, directory, contents)

@@ -19,7 +19,7 @@ from promptscan.findings import Facts, find
 from promptscan.findings.actors import by_actor
 from promptscan.findings.facts import LEAST, read_facts
 from promptscan.releases import read_releases, seen_releases
-from promptscan.sql import LOOKUP_GROUP, copy_parquet, one
+from promptscan.sql import one, write_parquet
 from promptscan.store import Writer
 
 INPUTS = ("stats", "families", "templates", "accounts", "bank_hits", "prompts")
@@ -108,10 +108,7 @@ def keep_evidence(writer: Writer, con: duckdb.DuckDBPyConnection, weighing: Weig
             "family_evidence": evidence_table(weighing.findings, weighing.weighed.log10_e, facts.families),
             "family_axes": axes.table(),
         }
-        for name, table in rows.items():
-            con.register("rows_to_write", table)
-            copy_parquet(con, "FROM rows_to_write", directory / f"{name}.parquet", group=LOOKUP_GROUP)
-            con.unregister("rows_to_write")
+        write_parquet(con, directory, rows)
     if weighing.newest is not None:
         writer.remember(alert_clock=weighing.newest.isoformat())
     return EvidenceReport(facts.n, int(facts.eligible.sum()), int(axes.passed.sum()), weighing.grouped)

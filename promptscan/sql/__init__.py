@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +55,16 @@ def literal(value: str) -> str:
 def statements(text: str) -> Iterator[str]:
     """Split a script of ours into its statements (no string in it holds a semicolon)."""
     return (part for part in (piece.strip() for piece in text.split(";")) if part)
+
+
+def write_parquet(
+    con: duckdb.DuckDBPyConnection, directory: Path, tables: Mapping[str, pa.Table], *, group: int = LOOKUP_GROUP
+) -> None:
+    """Write Arrow tables, each to the Parquet file of its name, with `group` rows per row group."""
+    for name, table in tables.items():
+        con.register("rows_to_write", table)
+        copy_parquet(con, "FROM rows_to_write", directory / f"{name}.parquet", group=group)
+        con.unregister("rows_to_write")
 
 
 def copy_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path, *, group: int = 122_880) -> None:
