@@ -75,13 +75,11 @@ class Weighed:
     Attributes:
         log10_e: strength of each finding, after the store's own null.
         actors: log10 of the e-value that the accounts act as one.
-        groups: log10 of the e-value of each group, by name.
         nulls: scale of each kind's null in this store.
     """
 
     log10_e: Float64
     actors: Float64
-    groups: dict[str, Float64]
     nulls: dict[str, float]
 
 
@@ -114,19 +112,23 @@ def weigh(
         )
         if inside and finding.kind in inside:
             strength[row] = np.maximum(strength[row], inside[finding.kind])
-    merged, known, groups = [], [], {}
-    for group in (Group.SENT, Group.TIME, Group.MADE):
-        rows = [row for row, one in enumerate(findings) if one.group is group and one.kind not in without]
-        told = np.array([findings[row].sufficient for row in rows]).reshape(len(rows), n_families)
-        merged.append(mean_of(strength[rows], told) if rows else np.zeros(n_families))
-        known.append(told.any(axis=0) if rows else np.zeros(n_families, dtype=bool))
-        groups[group.value] = merged[-1] / LN10
-    several = several_of(np.array(merged), np.array(known), GROUPS_WANTED)
-    rows = [row for row, one in enumerate(findings) if one.lone and one.kind not in without]
-    told = np.array([findings[row].sufficient for row in rows]).reshape(len(rows), n_families)
-    alone = mean_of(strength[rows], told) if rows else np.zeros(n_families)
+    told = np.array([one.sufficient for one in findings]).reshape(len(findings), n_families)
+
+    def merged(rows: list[int]) -> tuple[Float64, Bool]:
+        """Return the mean e-value of some kinds, and where there is any."""
+        if not rows:
+            return np.zeros(n_families), np.zeros(n_families, dtype=bool)
+        return mean_of(strength[rows], told[rows]), np.asarray(told[rows].any(axis=0), dtype=bool)
+
+    counted = [row for row, one in enumerate(findings) if one.kind not in without]
+    speaking = (Group.SENT, Group.TIME, Group.MADE)
+    groups = [merged([row for row in counted if findings[row].group is group]) for group in speaking]
+    several = several_of(
+        np.array([each for each, _ in groups]), np.array([known for _, known in groups]), GROUPS_WANTED
+    )
+    alone, _ = merged([row for row in counted if findings[row].lone])
     actors = np.logaddexp(several + np.log1p(-LONE), alone + np.log(LONE))
-    return Weighed(strength / LN10, actors / LN10, groups, known_nulls)
+    return Weighed(strength / LN10, actors / LN10, known_nulls)
 
 
 def evidence_table(findings: Sequence[Finding], strength: Float64, families: Sequence[str]) -> pa.Table:

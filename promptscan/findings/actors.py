@@ -157,7 +157,6 @@ def by_actor(facts: Facts) -> Facts:
         accounts=[str(number) for number in range(n)],
         total=total,
         first=extreme(facts.first, who, n, np.minimum),
-        last=extreme(facts.last, who, n, np.maximum),
         created=np.where(single, extreme_at(facts.first, facts.created, who, n), none),
         country=_country(facts.country, who, n),
         organisation=np.full(n, -1, dtype=np.int64),

@@ -55,7 +55,7 @@ class Facts:
 
     Attributes:
         families: ids. n_accounts, n_prompts, effective, reuse, frame, benign_share: (f,).
-        accounts: ids. total: their prompts, int64 (a,). first, last, created: datetime64[us] (a,), NaT where unknown.
+        accounts: ids. total: their prompts, int64 (a,). first, created: datetime64[us] (a,), NaT where unknown.
         country: number of each account's country, 0 where unknown, int64 (a,).
         organisation: number of the declared organisation of each account, -1 for none, int64 (a,).
         family, account, prompts: int64 (p,), by family then account. pair_first, pair_last: datetime64[us] (p,).
@@ -67,7 +67,7 @@ class Facts:
         inside: share of each account's prompts that are in eligible families, drawn to the store's by five prompts. float64 (a,).
         breadth: eligible families of each account, int64 (a,).
         obfuscated: pairs p with a disguised text, bool (p,); obfuscated_share: of all prompts.
-        releases: names of models; asks: family, account, release, moved: int64 (m, 4); usual: share of accounts that
+        asks: family, account, release, moved: int64 (m, 4); usual: share of accounts that
             moved, float64 (r,).
         sharing: entities by kind.
         single: accounts that are no organisation, bool (a,); of facts by account all are.
@@ -85,7 +85,6 @@ class Facts:
     accounts: list[str]
     total: Int64
     first: Times
-    last: Times
     created: Times
     country: Int64
     organisation: Int64
@@ -103,7 +102,6 @@ class Facts:
     breadth: Int64
     obfuscated: Bool
     obfuscated_share: float
-    releases: list[str]
     asks: Int64
     usual: Float64
     sharing: dict[str, Sharing]
@@ -161,7 +159,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
     spread = _columns(con, hours)
     by_account = np.zeros(len(people["account"]), dtype=np.int64)
     by_account[spread["account"]] = spread["n"]
-    names, asks, usual = _asks(con, releases)
+    asks, usual = _asks(con, releases)
     obfuscated, share = _obfuscated(con, pairs)
     facts = Facts(
         families=[str(name) for name in families["family_id"]],
@@ -174,7 +172,6 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         accounts=[str(name) for name in people["account_id"]],
         total=_int(people["n_prompts"]),
         first=_times(people["first_ts"]),
-        last=_times(people["last_ts"]),
         created=_times(people["created_at"]),
         country=_one_of(con, "country", len(people["account"])) + 1,
         organisation=_one_of(con, "org_id", len(people["account"])),
@@ -192,7 +189,6 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         breadth=np.zeros(0, dtype=np.int64),
         obfuscated=obfuscated,
         obfuscated_share=share,
-        releases=names,
         asks=asks,
         usual=usual,
         sharing={kind: _sharing(con, kind) for kind in SHARED},
@@ -252,10 +248,9 @@ def _obfuscated(con: duckdb.DuckDBPyConnection, pairs: dict[str, Any]) -> tuple[
     return found, float(row[0]) if row else 0.0
 
 
-def _asks(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64]) -> tuple[list[str], Int64, Float64]:
+def _asks(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64]) -> tuple[Int64, Float64]:
     """Return who asked what in the days after each release that the log covers."""
     names = sorted(releases, key=lambda name: (releases[name], name))
-    kept: list[str] = []
     parts: list[Int64] = []
     usual: list[float] = []
     for name in names:
@@ -276,16 +271,15 @@ def _asks(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64]) ->
                 [
                     _int(found["family"]),
                     _int(found["account"]),
-                    np.full(len(found["family"]), len(kept)),
+                    np.full(len(found["family"]), len(usual)),
                     _int(found["moved"]),
                 ],
                 1,
             )
         )
-        kept.append(name)
         usual.append(float(row[0]))
     asks = np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, 4), dtype=np.int64)
-    return kept, asks, np.asarray(usual, dtype=np.float64)
+    return asks, np.asarray(usual, dtype=np.float64)
 
 
 def _fills(con: duckdb.DuckDBPyConnection, n_families: int) -> Fills:

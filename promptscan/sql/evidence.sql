@@ -12,7 +12,7 @@ WHERE s.n_accounts >= getvariable('least');
 
 CREATE TEMP TABLE people AS
 SELECT
-  s.account_id, row_number() OVER (ORDER BY s.account_id) - 1 AS account, s.n_prompts, s.first_ts, s.last_ts, a.created_at
+  s.account_id, row_number() OVER (ORDER BY s.account_id) - 1 AS account, s.n_prompts, s.first_ts, a.created_at
 FROM base_account_stats s
 LEFT JOIN (
   SELECT account_id, arg_max(created_at, loaded) AS created_at FROM base_accounts GROUP BY account_id
