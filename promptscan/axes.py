@@ -58,7 +58,8 @@ class Axes:
     """The two axes of every family; arrays are (f,), as in the table `family_axes`.
 
     Not in the table: `firm`, which families passed by themselves or in an earlier build; `needed`, log10 of the e-value that a
-    campaign of the family must have, less than `threshold` where the store's history was enough.
+    campaign of the family must have, less than `threshold` where the store's history was enough; `group`, the number of the group
+    that each family belongs to and that speaks as one, -1 for none, int64.
     """
 
     families: list[str]
@@ -75,10 +76,11 @@ class Axes:
     passed: Bool
     firm: Bool
     needed: Float64
+    group: Int64
 
     def table(self) -> pa.Table:
         """Return the rows of `family_axes`."""
-        names = [name for name in self.__dataclass_fields__ if name not in {"firm", "needed"}]
+        names = [name for name in self.__dataclass_fields__ if name not in {"firm", "needed", "group"}]
         columns = pa.table({name: pa.array(getattr(self, name)) for name in names})
         return columns.rename_columns(["family_id", *names[1:]])
 
@@ -88,6 +90,7 @@ class Groups:
     """The group of each family, of those that common accounts join to it; arrays are (f,).
 
     Attributes:
+        number: of the group, int64.
         actors: log10 e-value that the group's accounts act as one, float64.
         effective: the group's effective actors, float64.
         n: families of the group, the family included, int64.
@@ -95,6 +98,7 @@ class Groups:
         inner: share of the family's accounts that are in another family of the group too, float64.
     """
 
+    number: Int64
     actors: Float64
     effective: Float64
     n: Int64
@@ -143,6 +147,7 @@ def judge(
     peak = np.where(look, np.maximum(np.maximum(strongest, kept_peak), -1.0), np.where(known >= 0, kept_peak, 0.0))
     ranked = (peak >= SPEAKS) & (outlying(peak, _history(before, known, barred)) <= alpha / 2)
     passed = eligible & ~barred & ((look & ((strongest >= threshold) | ranked)) | (_taken(before.passed, known) > 0))
+    needed = np.where(ranked, np.minimum(threshold, SPEAKS), threshold)
     return Axes(
         families,
         transfer,
@@ -157,7 +162,8 @@ def judge(
         np.where(look, groups.n_prompts, _taken(before.n_prompts, known)).astype(np.int64),
         passed,
         passed & ((own >= threshold) | (_taken(before.passed, known) > 0)),
-        np.where(ranked, np.minimum(threshold, SPEAKS), threshold),
+        needed,
+        np.where(passed & inner & (groups.actors >= needed), groups.number, -1),
     )
 
 

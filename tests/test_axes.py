@@ -21,7 +21,8 @@ def judged(names: list[str], *, budget: float = 1.0, before: Before = NONE, **gi
         "n_together": np.ones(n, np.int64), "inner": np.ones(n), "barred": np.zeros(n, bool),
     }  # fmt: skip
     values |= {name: np.asarray(value) for name, value in given.items()}
-    groups = Groups(*(values[name] for name in ("together", "together_effective", "n_together", "n_prompts", "inner")))
+    shared = (values[name] for name in ("together", "together_effective", "n_together", "n_prompts", "inner"))
+    groups = Groups(np.asarray(given.get("number", np.arange(n))), *shared)
     return judge(
         names, values["transfer"], values["eligible"], groups, values["actors"], values["effective"], before,
         budget=budget, barred=values["barred"],
@@ -46,8 +47,15 @@ def test_two_users_are_no_campaign_however_alike_they_are() -> None:
 
 
 def test_a_group_speaks_for_families_whose_accounts_are_in_others_of_it() -> None:
-    axes = judged(names(3), together=[9.0, 9.0, 9.0], n_together=[4, 1, 4], inner=[0.8, 0.0, 0.3])
+    axes = judged(names(3), together=[9.0, 9.0, 9.0], n_together=[4, 1, 4], inner=[0.8, 0.0, 0.3], number=[5, 6, 5])
     assert axes.passed.tolist() == [True, False, False]
+    assert axes.group.tolist() == [5, -1, -1]
+
+
+def test_a_family_that_passes_by_itself_is_of_no_group_that_does_not_speak() -> None:
+    axes = judged(names(2), actors=[9.0, 9.0], together=[0.5, 9.0], n_together=[3, 3], number=[0, 0])
+    assert axes.passed.all()
+    assert axes.group.tolist() == [-1, 0]
 
 
 def test_the_budget_of_a_build_is_shared_by_the_families_that_are_new_on_it() -> None:

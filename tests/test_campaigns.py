@@ -115,6 +115,30 @@ def test_templates_that_share_few_of_their_accounts_are_one_campaign():
     assert members(found) == set(operation)
 
 
+def thin() -> World:
+    """Let sixteen accounts send three prompts each from twenty templates: two families share an account or none."""
+    world = World()
+    world.crowd(2000)
+    world.operation("op", accounts=16, templates=20, prompts=3, cover=0.1, seed=4)
+    return world
+
+
+def test_families_that_passed_as_one_are_one_campaign_though_each_shares_few_accounts():
+    world = thin()
+    assert len(world.find()) == 3
+    found = world.find(dict.fromkeys(world.passed, 0))
+    assert len(found) == 1
+    assert members(found) == {f"op-{number:05}" for number in range(16)}
+
+
+def test_groups_of_families_without_accounts_in_common_are_cut_again():
+    world = World()
+    world.crowd(2000)
+    for name in "ab":
+        world.operation(name, accounts=30, templates=3, prompts=5, seed=ord(name))
+    assert len(world.find(dict.fromkeys(world.passed, 0))) == 2
+
+
 def test_operations_in_large_numbers_stay_apart():
     world = World()
     world.crowd(2000)

@@ -100,16 +100,17 @@ class World:
             times(self.created.values()),
         )
 
-    def find(self) -> Campaigns:
-        return find(self.traffic(), self.passed)
+    def find(self, together: dict[str, int] | None = None) -> Campaigns:
+        return find(self.traffic(), self.passed, together)
 
 
-def find(traffic: Traffic, passed: dict[str, float]) -> Campaigns:
-    """Find campaigns, where families with a strength passed and popular ones are known to be benign."""
+def find(traffic: Traffic, passed: dict[str, float], together: dict[str, int] | None = None) -> Campaigns:
+    """Find campaigns, where families with a strength passed, some in groups, and popular ones are known to be benign."""
     strength = np.array([passed.get(name, 0.0) for name in traffic.families], dtype=np.float64)
     founding = np.array([name in passed for name in traffic.families], dtype=bool)
     eligible = np.array([not name.startswith("popular") for name in traffic.families], dtype=bool)
-    return find_campaigns(traffic, founding, strength, eligible)
+    group = numbers((together or {}).get(name, -1) for name in traffic.families)
+    return find_campaigns(traffic, founding, strength, eligible, group)
 
 
 def members(campaigns: Campaigns, campaign: int = 0) -> set[str]:

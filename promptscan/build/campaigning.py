@@ -99,7 +99,8 @@ def _speaking(
     traffic = traffic_of(con, weighing.accounts, wanted)
     passed = axes.passed
     for _ in range(2):
-        campaigns = find_campaigns(traffic, passed[wanted], strength[wanted], facts.eligible[wanted])
+        together = np.where(passed, axes.group, -1)
+        campaigns = find_campaigns(traffic, passed[wanted], strength[wanted], facts.eligible[wanted], together[wanted])
         group = np.where(passed, _grouped(facts, campaigns), -1)  # those that came along speak for nobody
         own = _strengths(weighing, group, len(campaigns), without)
         needed = np.full(len(campaigns), np.inf)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from promptscan.axes import Groups
+from promptscan.axes import INNER, Groups
 from promptscan.evidence import LN10, Finding, Weighed, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.facts import LEAST
@@ -19,13 +19,18 @@ Int64 = NDArray[np.int64]
 
 
 def weigh_groups(facts: Facts, findings: Sequence[Finding], weighed: Weighed, without: tuple[str, ...]) -> Groups:
-    """Weigh the groups of families that common accounts hold together; for every family those of its group."""
+    """Weigh the groups of families that common accounts hold together; for every family those of its group.
+
+    A family most of whose accounts are in no other family of its group is left out of it: everybody pastes a popular prompt.
+    """
     group = linked(shared_families(facts, relatives=True), facts.n)
+    inner = Core(facts, group, 2).share(facts.family, facts.account, facts.n)
+    group = np.where(inner < INNER, group.max(initial=-1) + np.cumsum(inner < INNER), group)
+    _, group = np.unique(group, return_inverse=True)
     size = np.bincount(group, minlength=1).astype(np.int64)
     actors, effective = strengths(facts, findings, weighed, group, len(size), without)
-    inner = Core(facts, group, 2).share(facts.family, facts.account, facts.n)
     prompts = np.bincount(group, facts.n_prompts, len(size)).astype(np.int64)
-    return Groups(actors[group], effective[group], size[group], prompts[group], inner)
+    return Groups(group, actors[group], effective[group], size[group], prompts[group], inner)
 
 
 def strengths(

@@ -8,7 +8,7 @@ import numpy as np
 
 from promptscan.campaigns.communities import communities
 from promptscan.campaigns.entities import SharedEntities, shared_entities
-from promptscan.campaigns.links import MIN_SHARED, by_first, cells, join, tied
+from promptscan.campaigns.links import MIN_SHARED, by_first, cells, join, tied, united
 from promptscan.campaigns.membership import Scores, score_members
 from promptscan.campaigns.parties import Parties, take_part
 from promptscan.campaigns.reasons import reasons
@@ -67,7 +67,9 @@ class Campaigns:
         return len(self.score)
 
 
-def find_campaigns(traffic: Traffic, passed: Bools, strength: Floats, eligible: Bools, *, seed: int = 0) -> Campaigns:
+def find_campaigns(
+    traffic: Traffic, passed: Bools, strength: Floats, eligible: Bools, together: Ints | None = None, *, seed: int = 0
+) -> Campaigns:
     """Find who acts together.
 
     Args:
@@ -76,6 +78,7 @@ def find_campaigns(traffic: Traffic, passed: Bools, strength: Floats, eligible: 
         strength: float64 (families,), log10 of the e-value of the actors axis.
         eligible: bool (families,), families with a template that was handed on and nothing that marks them benign: they may
             join a campaign that others have founded.
+        together: int64 (families,), number of the group as one of which a family passed, -1 for none; None: for all.
         seed: of the community search.
 
     Returns:
@@ -83,7 +86,8 @@ def find_campaigns(traffic: Traffic, passed: Bools, strength: Floats, eligible: 
     """
     traffic, order = traffic.ordered()
     passed, strength, eligible = passed[order], strength[order], eligible[order]
-    group = found(traffic.with_sign_up_hours(), passed, seed=seed)
+    together = np.full(len(order), -1, dtype=np.int64) if together is None else together[order]
+    group = found(traffic.with_sign_up_hours(), passed, together, seed=seed)
     parties = take_part(traffic, group)
     companions = companions_of(traffic, parties, score_members(traffic, parties), eligible & ~passed)
     group = np.where(companions >= 0, companions, group)
@@ -93,16 +97,18 @@ def find_campaigns(traffic: Traffic, passed: Bools, strength: Floats, eligible: 
     return _describe(traffic, group, passed, strength, parties, scores)
 
 
-def found(traffic: Traffic, passed: Bools, *, seed: int = 0) -> Ints:
+def found(traffic: Traffic, passed: Bools, together: Ints, *, seed: int = 0) -> Ints:
     """Join families that passed into campaigns: int64 (families,), -1 for the others.
 
-    Families with surprising accounts in common are joined, what hangs together by little is cut again, and the
-    communities that are left are joined by the same test, which sees more in a community than in one family.
+    Families that passed as one, and families with surprising accounts in common, are joined, what hangs together by little
+    is cut again, and the communities that are left are joined by the same test, which sees more in a community than in
+    one family.
     """
     alone = np.where(passed, np.cumsum(passed) - 1, -1)
     if passed.sum() < 2:
         return alone
-    return by_first(join(traffic, communities(traffic, tied(traffic, alone), seed=seed)))
+    joined = united(tied(traffic, alone), np.where(passed, together, -1))
+    return by_first(join(traffic, communities(traffic, joined, seed=seed)))
 
 
 def companions_of(traffic: Traffic, parties: Parties, scores: Scores, eligible: Bools) -> Ints:

@@ -165,6 +165,15 @@ def tied(traffic: Traffic, group: Ints) -> Ints:
     return np.where(group >= 0, merged[group], -1)
 
 
+def united(group: Ints, also: Ints) -> Ints:
+    """Join what is in one set of either of two partitions: int64 (families,), -1 for what is in none of the first."""
+    here = group >= 0
+    both = here & (also >= 0)
+    n = int(group.max(initial=-1)) + 1
+    merged = components(group[both], n + also[both], n + int(also.max(initial=-1)) + 1)
+    return by_first(np.where(here, merged[group], -1))
+
+
 def join(traffic: Traffic, group: Ints) -> Ints:
     """Join sets of families that are linked, until none are left: a set that has grown shows more links than its parts."""
     counted = focused(traffic, group, FOCUS)
