@@ -102,6 +102,31 @@ def test_a_further_day_fires_nothing_again_and_keeps_the_names(watched: Path, tm
     assert rows(store, "SELECT campaign_id FROM campaigns") == [{"campaign_id": "C-1"}]
 
 
+def languages(store: Path) -> list[tuple[Any, ...]]:
+    with Store(store) as opened, opened.connect() as con:
+        return con.execute("FROM base_account_languages ORDER BY ALL").fetchall()
+
+
+def test_what_is_kept_of_accounts_that_sent_no_more_is_what_would_be_found_again(watched: Path, tmp_path: Path) -> None:
+    from promptscan.build import Run, build
+
+    store = Path(shutil.copytree(watched, tmp_path / "store"))
+    before = languages(store)
+    some = rows(store, "SELECT account_id, any_value(text) AS text FROM prompts JOIN texts USING (text_id) GROUP BY ALL ORDER BY 1")
+    foreign = [
+        {"account_id": row["account_id"], "text": "Что такое память и почему мы забываем важное? " + row["text"]}
+        for row in some[::2]
+    ]
+    scan(write_jsonl(tmp_path / "day.jsonl", foreign), settings=Settings(store=store))
+    kept = languages(store)
+    assert set(kept) & set(before)
+    assert set(kept) != set(before)
+    with open_writer(store) as writer:
+        writer.drop("evidence")
+        build(writer, Settings(store=store), Run.start("build"))
+    assert languages(store) == kept
+
+
 def test_another_order_of_the_rows_gives_the_same_campaign(log: Path, watched: Path, tmp_path: Path) -> None:
     table = pq.read_table(log / "prompts.parquet")
     pq.write_table(table.take(list(range(len(table)))[::-1]), tmp_path / "reversed.parquet")

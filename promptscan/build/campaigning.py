@@ -122,8 +122,8 @@ def _strengths(weighing: Weighing, group: NDArray[np.int64], n: int, without: tu
     """Return log10 e-values of n campaigns, float64 (n,); all other families are there too, each by itself, as in any weighing."""
     facts = weighing.facts
     apart = np.where(group >= 0, group, n + np.cumsum(group < 0) - 1)
-    size = int(apart.max(initial=-1)) + 1
-    found, _ = strengths(facts, weighing.findings, weighing.weighed, apart, max(size, n), without)
+    told = np.arange(max(int(apart.max(initial=-1)) + 1, n)) < n
+    found, _ = strengths(facts, weighing.findings, weighing.weighed, apart, told, without)
     return found[:n]
 
 

@@ -16,6 +16,7 @@ from promptscan.findings.together import linked, shared_families
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
+Bool = NDArray[np.bool_]
 
 
 def weigh_groups(facts: Facts, findings: Sequence[Finding], weighed: Weighed, without: tuple[str, ...]) -> Groups:
@@ -28,15 +29,15 @@ def weigh_groups(facts: Facts, findings: Sequence[Finding], weighed: Weighed, wi
     group = np.where(inner < INNER, group.max(initial=-1) + np.cumsum(inner < INNER), group)
     _, group = np.unique(group, return_inverse=True)
     size = np.bincount(group, minlength=1).astype(np.int64)
-    actors, effective = strengths(facts, findings, weighed, group, len(size), without)
+    actors, effective = strengths(facts, findings, weighed, group, size > 1, without)
     prompts = np.bincount(group, facts.n_prompts, len(size)).astype(np.int64)
     return Groups(group, actors[group], effective[group], size[group], prompts[group], inner)
 
 
 def strengths(
-    facts: Facts, findings: Sequence[Finding], weighed: Weighed, group: Int64, n: int, without: tuple[str, ...]
+    facts: Facts, findings: Sequence[Finding], weighed: Weighed, group: Int64, told: Bool, without: tuple[str, ...]
 ) -> tuple[Float64, Float64]:
-    """Return log10 e-values that the accounts of groups act as one, and the groups' effective actors; float64 (n,) each.
+    """Return log10 e-values that the accounts of groups act as one, 0 where not told, and the groups' effective actors; float64 (n,) each.
 
     A group is weighed as a whole and by its core, the accounts that are in two of its families or more, and the mean of both
     e-values counts: people who paste one of its prompts must not hide those who send them all. What its families share
@@ -47,16 +48,19 @@ def strengths(
         findings: about the families.
         weighed: the same, weighed.
         group: number of each family's group, -1 for none, int64 (f,).
-        n: groups.
+        told: groups that are weighed, bool (n,); the others are there for what they share with them.
         without: kinds of evidence to leave out.
     """
+    n = len(told)
     names = [str(number) for number in range(n)]
     row = next(number for number, one in enumerate(findings) if one.kind == "companions")
     inside = np.flatnonzero(group >= 0)
     shared = np.bincount(group[inside], np.exp(np.minimum(weighed.log10_e[row, inside] * LN10, 600)), n)
     with np.errstate(divide="ignore"):
         companions = {"companions": np.log(shared) - np.log(max(facts.n, 1))}
-    whole, core = merged(facts, group, names), merged(facts, group, names, least=2)
-    told, of_core = (weigh(find(one), one.eligible, without, weighed.nulls, companions).actors for one in (whole, core))
-    both = np.logaddexp(told * LN10, np.where(core.n_accounts >= LEAST, of_core, 0.0) * LN10)
-    return (both - np.log(2)) / LN10, np.maximum(whole.effective, core.effective)
+    whole, core = (merged(facts, group, names, least=least, told=told) for least in (1, 2))
+    of_all, of_core = (
+        weigh(find(one), one.eligible, without, weighed.nulls, companions).actors for one in (whole, core)
+    )
+    both = np.logaddexp(of_all * LN10, np.where(core.n_accounts >= LEAST, of_core, 0.0) * LN10)
+    return np.where(told, (both - np.log(2)) / LN10, 0.0), np.maximum(whole.effective, core.effective)

@@ -17,7 +17,7 @@ from promptscan.config import Settings
 from promptscan.evidence import Finding, Weighed, evidence_table, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.actors import by_actor
-from promptscan.findings.facts import LEAST, read_facts
+from promptscan.findings.facts import LEAST, known_languages, read_facts
 from promptscan.releases import read_releases, seen_releases
 from promptscan.sql import one, write_parquet
 from promptscan.store import Writer
@@ -107,6 +107,7 @@ def keep_evidence(writer: Writer, con: duckdb.DuckDBPyConnection, weighing: Weig
         rows = {
             "family_evidence": evidence_table(weighing.findings, weighing.weighed.log10_e, facts.families),
             "family_axes": axes.table(),
+            "account_languages": known_languages(con),
         }
         write_parquet(con, directory, rows)
     if weighing.newest is not None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.signals.sweeps import Fills
-from promptscan.sql import script, statements
+from promptscan.sql import arrow, script, statements
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
@@ -23,6 +24,7 @@ LEAST = 4
 BIN = 600  # seconds within which prompts of two accounts are simultaneous
 DAY = 86_400
 SAMPLED = 8  # texts of an account whose languages are told
+LANGUAGES = 1  # number of the rule by which they are told: another rule has another one
 OBFUSCATED = 0.05  # share of a text's characters from which it is disguised on purpose
 MODEL_DAYS = 2  # days after a release in which a move to it is a pivot
 WORDED, REUSED = 16, 0.3  # words in common, and their share of a text, from which a wording is no accident
@@ -219,11 +221,22 @@ def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
 
 def _languages(con: duckdb.DuckDBPyConnection, n: int) -> Float64:
     con.execute(f"SET VARIABLE sampled = {SAMPLED}")
-    rows = _columns(con, script("account_languages"))
+    con.execute(f"SET VARIABLE rule = {LANGUAGES}")
+    con.execute(script("account_languages"))
+    rows = _columns(con, "FROM account_languages")
     out = np.full(n, np.nan)
     enough = _int(rows["n_texts"]) >= SAMPLED // 2
     out[_int(rows["account"])[enough]] = _int(rows["n_languages"])[enough]
     return out
+
+
+def known_languages(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Return the rows of the base table `account_languages`, once facts were read over the connection."""
+    return arrow(
+        con,
+        "SELECT account_id, n_prompts, n_languages::BIGINT AS n_languages, n_texts::BIGINT AS n_texts, "
+        f"{LANGUAGES}::BIGINT AS rule FROM account_languages JOIN people USING (account) ORDER BY account",
+    )
 
 
 def _one_of(con: duckdb.DuckDBPyConnection, kind: str, n: int) -> Int64:

@@ -12,9 +12,10 @@ from promptscan.findings.facts import Facts
 from promptscan.signals.sweeps import Fills
 
 Int64 = NDArray[np.int64]
+Bool = NDArray[np.bool_]
 
 
-def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> Facts:
+def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1, told: Bool | None = None) -> Facts:
     """Return the facts with families put together.
 
     Args:
@@ -22,8 +23,10 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> F
         group: number of each family's group, -1 for none, int64 (f,).
         names: of the groups.
         least: families of the group that an account is in, or it is left out of it.
+        told: groups that evidence is wanted about, bool (n,); of others only who sent how much is kept. None: all.
     """
     n = len(names)
+    wanted = group if told is None else np.where(np.append(told, False)[group], group, -1)
     inside = np.flatnonzero(group >= 0)
     own = group[inside]
     weight = facts.n_prompts[inside].astype(np.float64)
@@ -34,13 +37,13 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> F
     n_accounts = np.bincount(codes[:, 0], minlength=n).astype(np.int64)
     n_prompts = np.bincount(codes[:, 0], prompts, n).astype(np.int64)
     squares = np.bincount(codes[:, 0], prompts.astype(np.float64) ** 2, n)
-    asked = core.of(facts.asks[:, 0], facts.asks[:, 1])
+    asked = core.of(facts.asks[:, 0], facts.asks[:, 1]) & (wanted[facts.asks[:, 0]] >= 0)
     asks, where = distinct(group[facts.asks[asked, 0]], facts.asks[asked, 1], facts.asks[asked, 2])
     moved = np.zeros(len(asks), dtype=np.int64)
     np.maximum.at(moved, where, facts.asks[asked, 3])
     related = np.unique(group[facts.relatives], axis=0)
     related = related[(related >= 0).all(axis=1) & (related[:, 0] != related[:, 1])]
-    present = core.of(facts.events[:, 0], facts.events[:, 1])
+    present = core.of(facts.events[:, 0], facts.events[:, 1]) & (wanted[facts.events[:, 0]] >= 0)
     events, _ = distinct(group[facts.events[present, 0]], facts.events[present, 1], facts.events[present, 2])
     disguised = np.bincount(place, facts.obfuscated[kept], len(codes)) > 0
     return replace(
@@ -61,7 +64,7 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1) -> F
         events=events,
         obfuscated=disguised,
         asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
-        fills=_grouped_fills(facts.fills, group, n, core.of(facts.fills.family, facts.fills.account)),
+        fills=_grouped_fills(facts.fills, wanted, n, core.of(facts.fills.family, facts.fills.account)),
         least=least,
     )
 
@@ -127,13 +130,13 @@ def extreme_at(when: Any, values: Any, place: Int64, n: int) -> Any:
     return out
 
 
-def _grouped_fills(fills: Fills, group: Int64, n: int, kept: NDArray[np.bool_]) -> Fills:
+def _grouped_fills(fills: Fills, group: Int64, n: int, kept: Bool) -> Fills:
     """Return some rows, by the groups of their families."""
-    some = some_fills(fills, kept)
+    some = some_fills(fills, kept & (group[fills.family] >= 0))
     return replace(some, family=group[some.family], n_families=n)
 
 
-def some_fills(fills: Fills, kept: NDArray[np.bool_]) -> Fills:
+def some_fills(fills: Fills, kept: Bool) -> Fills:
     """Return some of the rows, bool (r,)."""
     number = np.cumsum(kept) - 1
     used = kept[fills.row]

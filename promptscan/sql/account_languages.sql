@@ -1,11 +1,21 @@
 -- In how many languages each account that sends families writes: of a few of its texts, the script, or for Latin letters the
--- language whose commonest words it has most of. Rough, the same for everybody, and only compared.
-WITH sampled AS (
+-- language whose commonest words it has most of. Rough, the same for everybody, and only compared. What the last build found of
+-- an account by the same `rule` is kept while the account has sent nothing more: the sample would be the same.
+CREATE TEMP TABLE account_languages AS
+WITH kept AS (
+  SELECT p.account, k.n_languages, k.n_texts
+  FROM base_account_languages k
+  JOIN people p USING (account_id, n_prompts)
+  SEMI JOIN pairs ON pairs.account = p.account
+  WHERE k.rule = getvariable('rule')
+),
+sampled AS (
   SELECT p.account, t.clean_id
   FROM base_prompts q
   JOIN people p USING (account_id)
   JOIN base_text_cleans t USING (text_id)
   SEMI JOIN pairs ON pairs.account = p.account
+  ANTI JOIN kept ON kept.account = p.account
   GROUP BY p.account, t.clean_id
   QUALIFY row_number() OVER (PARTITION BY p.account ORDER BY hash(t.clean_id), t.clean_id) <= getvariable('sampled')
 ),
@@ -41,3 +51,5 @@ spoken AS (
 SELECT account, count(DISTINCT language) AS n_languages, count(language) AS n_texts
 FROM sampled JOIN spoken USING (clean_id)
 GROUP BY account
+UNION ALL
+FROM kept

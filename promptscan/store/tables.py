@@ -186,6 +186,16 @@ TABLES: dict[str, Table] = {
             "passed": "BOOLEAN",
         },
     ),
+    "account_languages": Table(
+        "evidence",
+        {
+            "account_id": "VARCHAR",
+            "n_prompts": "BIGINT",
+            "n_languages": "BIGINT",
+            "n_texts": "BIGINT",
+            "rule": "BIGINT",
+        },
+    ),
     "campaigns": Table(
         "campaigns",
         {
