@@ -246,7 +246,7 @@ def table(results: dict[str, Any]) -> str:
     row("peak RSS, GiB", "≤ 6 at 1 M", lambda r: f"{r['peak_rss_bytes'] / 2**30:.2f}")
     stages = [
         *("ingest", "normalise", "fingerprint", "embed", "index", "neighbours", "compare", "calibrate", "templates"),
-        *("probes", "families", "capabilities", "accounts"),
+        *("probes", "families", "capabilities", "accounts", "evidence", "campaigns"),
     ]
     for stage in stages:
         budget = {"ingest": "≥ 100,000 on Parquet", "neighbours": "≤ 600 s at 1 M", "families": "≤ 60 s at 1 M"}.get(
@@ -274,7 +274,25 @@ def table(results: dict[str, Any]) -> str:
     row("the same, processor time", "", lambda r: f"{r['one_more_day'].get('cpu_ratio', float('nan')):.2f}")
     first = results[sizes[-1]]["machine"] if sizes else {}
     note = f"Machine: {first.get('processor')}, {first.get('cores')} cores, {first.get('memory_gib')} GiB, load {first.get('load_1_minute', 0):.1f} at the start of the last size."
-    return "\n".join([*lines, "", note])
+    return "\n".join([*lines, "", note, "", *day_stages(results, sizes)])
+
+
+def day_stages(results: dict[str, Any], sizes: list[str]) -> list[str]:
+    """Draw what a further day takes by stage: that day alone, and added to the store."""
+    days = [results[size]["one_more_day"] for size in sizes]
+    stages = sorted({stage for day in days for stage in day["added_stages"]})
+    lines = ["One more day by stage, seconds alone / added:", ""]
+    lines += [
+        "| stage | "
+        + " | ".join(f"{day['prompts']:,} on {int(size):,}" for day, size in zip(days, sizes, strict=True))
+        + " |"
+    ]
+    lines += ["|---|" + "---:|" * len(sizes)]
+    for stage in stages:
+        cells = (f"{day['alone_stages'].get(stage, 0):.1f} / {day['added_stages'].get(stage, 0):.1f}" for day in days)
+        lines.append(f"| {stage} | " + " | ".join(cells) + " |")
+    whole = (f"{day['alone_seconds']:.1f} / {day['added_seconds']:.1f}" for day in days)
+    return [*lines, "| whole scan | " + " | ".join(whole) + " |"]
 
 
 if __name__ == "__main__":
