@@ -115,14 +115,15 @@ def name_families(
 
     Returns:
         Names and events. A family's name goes to the cluster that shares most texts with it, if those are at least half
-        of the family or half of the cluster's known texts; ties go to the older family, then the earlier cluster.
+        of the family or half of the cluster's texts that there were in the last build, in a family or in none; ties go to the
+        older family, then the earlier cluster.
     """
     n_clusters = int(labels.max(initial=-1)) + 1
     old_sizes = np.bincount(former[former >= 0], minlength=len(former_names))
     new_sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
     pairs = _overlaps(labels[: len(former)], former, n_clusters)
-    known_sizes = np.zeros(n_clusters, dtype=np.int64)
-    np.add.at(known_sizes, pairs[:, 1], pairs[:, 2])
+    known = labels[: len(former)]
+    known_sizes = np.bincount(known[known >= 0], minlength=n_clusters)
     order = np.lexsort((pairs[:, 1], pairs[:, 0], -pairs[:, 2]))
     heir: dict[int, int] = {}
     parent: dict[int, int] = {}

@@ -93,6 +93,10 @@ class TestRegistry:
             [("F-3", "dormant", None), ("F-10", "born", None)],
         )
 
+    def test_a_name_does_not_follow_one_of_its_texts_to_others_that_were_in_no_family(self):
+        merged = self.check([0] * 23 + [1] * 6, [0] * 9 + [1] * 14 + [0] + [-1] * 5, ["F-3", "F-4"])
+        assert merged == (("F-4", "F-10"), [("F-3", "merged", "F-4"), ("F-4", "grown", None), ("F-10", "born", None)])
+
     def test_a_family_with_more_texts_has_grown(self):
         assert self.check([0, 0, 0, 0], [0, 0], ["F-3"]) == (("F-3",), [("F-3", "grown", None)])
 
