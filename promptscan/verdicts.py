@@ -127,6 +127,31 @@ def verdict_marks(root: Path) -> pa.Table:
     return verdict_table(list(current_verdicts(root).values()))
 
 
+JUDGED = {
+    "families": ("family_id",),
+    "campaigns": ("campaign_id", "alert_id"),
+    "alerts": ("alert_id", "campaign_id"),
+    "accounts": ("account_id",),
+}
+"""View -> columns whose subjects a row is judged by; the first that has a verdict counts."""
+
+
+def with_verdicts(view: str, rows: pa.Table, root: Path) -> pa.Table:
+    """Append the column `verdict` to rows of a view of `JUDGED`: the verdict that counts on each, null where there is none.
+
+    Raises:
+        StoreError: what people wrote is damaged or of a newer version.
+    """
+    known = {row["subject"]: row for row in verdict_marks(root).to_pylist()}
+    prefix = "account:" if view == "accounts" else ""
+    columns = [rows[name].to_pylist() for name in JUDGED[view]]
+    found = [
+        next((known[key] for one in subjects if (key := f"{prefix}{one}") in known), None)
+        for subjects in zip(*columns, strict=True)
+    ]
+    return rows.append_column("verdict", pa.array(found, pa.struct(list(MARKS))))
+
+
 def verdict_table(decisions: list[Verdict]) -> pa.Table:
     """Return decisions as a table with the columns of `MARKS`."""
     rows = [
@@ -140,6 +165,15 @@ def verdict_table(decisions: list[Verdict]) -> pa.Table:
         for one in decisions
     ]
     return pa.Table.from_pylist(rows, schema=MARKS)
+
+
+def decided(root: Path) -> dict[str, str]:
+    """Return what counts now, as a word by subject.
+
+    Raises:
+        StoreError: what people wrote is damaged or of a newer version.
+    """
+    return {subject: one.verdict.value for subject, one in current_verdicts(root).items()}
 
 
 def verdict_digest(root: Path) -> str:

@@ -283,3 +283,44 @@ def test_the_command_says_what_it_kept(root: Path):
     assert ran.err.startswith(f"C-1: confirmed; {len(texts_of(root, 'C-1'))} texts are in bank {CONFIRMED}")
     assert command("--store", root, "verdict", "C-1", "unsure").err == "C-1: unsure\n"
     assert command("--store", root, "verdict", "C-1", "maybe").code == 2
+
+
+@pytest.mark.parametrize(
+    ("view", "subject", "judged"),
+    [
+        ("campaigns", "C-1", "C-1"),
+        ("campaigns", "A-1", "C-1"),
+        ("alerts", "A-2", "A-2"),
+        ("alerts", "C-2", "A-2"),
+        ("families", "F-1", "F-1"),
+        ("accounts", "poc-03", "poc-03"),
+    ],
+)
+def test_lists_say_what_was_decided(root: Path, view: str, subject: str, judged: str):
+    give(root, subject, Decision.BENIGN, "their own \x1b[31mapp\u202e")
+    listed = json.loads(command("--store", root, view, "--json").out)
+    jsonschema.validate(listed, json.loads((SCHEMAS / f"{view}.schema.json").read_text()))
+    key = {"campaigns": "campaign_id", "alerts": "alert_id", "families": "family_id", "accounts": "account_id"}[view]
+    said = {row[key]: row["verdict"]["verdict"] for row in listed[view] if row["verdict"]}
+    assert said == {judged: "benign"}
+    shown = command("--store", root, view).out
+    assert "judged benign by " in shown
+    assert "their own " in shown
+    assert "\x1b[31m" not in shown
+    assert "\u202e" not in shown
+    withdraw(root, subject)
+    assert not any(row["verdict"] for row in json.loads(command("--store", root, view, "--json").out)[view])
+
+
+def test_a_report_marks_what_was_decided(root: Path, tmp_path: Path):
+    give(root, "C-1", Decision.CONFIRMED)
+    give(root, "A-2", Decision.BENIGN)
+    give(root, "F-1", Decision.UNSURE)
+    assert command("--store", root, "report", "--since", "2000-01-01", "--out", tmp_path).code == 0
+    written = json.loads(next(tmp_path.glob("*.json")).read_text())
+    jsonschema.validate(written, json.loads((SCHEMAS / "report.schema.json").read_text()))
+    assert {one["campaign_id"]: one["verdict"] for one in written["campaigns"]} == {"C-1": "confirmed", "C-2": "benign"}
+    assert {one["alert_id"]: one["verdict"] for one in written["alerts"]} == {"A-1": "confirmed", "A-2": "benign"}
+    assert {one["family_id"]: one["verdict"] for one in written["families"]}["F-1"] == "unsure"
+    page = next(tmp_path.glob("*.html")).read_text()
+    assert {f"judged {one}" in page for one in ("confirmed", "benign", "unsure")} == {True}

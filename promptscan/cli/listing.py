@@ -115,20 +115,22 @@ def _drawing(
 ) -> tuple[Sequence[Column] | Callable[[Console], Sequence[Column]], Notes | None]:
     """Choose what a terminal shows of a view's rows, and what stands below each."""
     from promptscan.cli import accounts, campaigns
+    from promptscan.cli.verdicts import verdict_notes
 
     match view:
         case "accounts":
-            return lambda console: accounts.columns(rows, console), None
+            return lambda console: accounts.columns(rows, console), verdict_notes
         case "campaigns":
-            return lambda console: campaigns.columns(rows, console), campaigns.notes
+            return lambda console: campaigns.columns(rows, console), _with(verdict_notes, campaigns.notes)
         case "alerts":
-            return campaigns.alert_columns, campaigns.alert_notes
+            return campaigns.alert_columns, _with(verdict_notes, campaigns.alert_notes)
         case _:
             return SHOWN[view], _slots if view == "templates" else None
 
 
 def _listed(store: Store, view: str, output: OutputOptions, *, limit: int | None, **options: Any) -> pa.Table:
     """Return the rows to output, with what explains them."""
+    from promptscan.verdicts import JUDGED, with_verdicts
     from promptscan.views import explained, with_days
 
     shown = limit if limit is not None or not output.is_table else ROWS
@@ -136,9 +138,8 @@ def _listed(store: Store, view: str, output: OutputOptions, *, limit: int | None
     if view in {"campaigns", "alerts"} and not len(rows):
         _say_why_none(store)
     with store.connect() as con:
-        if view == "accounts" and output.is_table:
-            return with_days(con, rows)
-        return explained(con, view, rows)
+        found = with_days(con, rows) if view == "accounts" and output.is_table else explained(con, view, rows)
+    return with_verdicts(view, found, store.generation.root) if view in JUDGED else found
 
 
 def _say_why_none(store: Store) -> None:
@@ -175,6 +176,7 @@ def families_command(
     from promptscan.api import Store
     from promptscan.cli import families
     from promptscan.cli.showing import show
+    from promptscan.cli.verdicts import verdict_notes
     from promptscan.views import families_outline, outlined
 
     settings = configured(ctx).settings
@@ -201,10 +203,15 @@ def families_command(
         output,
         columns=lambda console: families.columns(rows, console),
         document=document,
-        notes=families.notes,
+        notes=_with(verdict_notes, families.notes),
         headings=headings,
     )
     return 0
+
+
+def _with(*notes: Notes) -> Notes:
+    """Draw what several functions draw below a row."""
+    return lambda row, console: [line for note in notes for line in note(row, console)]
 
 
 def _slots(row: Mapping[str, Any], console: Console) -> list[Text]:

@@ -48,6 +48,7 @@ def write_reports(settings: Settings, folder: Path) -> list[Path]:
 def _write(settings: Settings, folder: Path, since: str | None, formats: tuple[str, ...]) -> tuple[list[Path], int]:
     from promptscan.api import Store, moment
     from promptscan.report import ReportFormat, collect, write_report
+    from promptscan.verdicts import decided
 
     try:
         chosen = [ReportFormat(name) for name in formats]
@@ -57,5 +58,10 @@ def _write(settings: Settings, folder: Path, since: str | None, formats: tuple[s
         ) from None
     with Store(settings.store, settings) as store, store.connect() as con:
         last = since in {None, "last"}
-        document = collect(con, since=None if last else moment(con, str(since)), last_build=last)
+        document = collect(
+            con,
+            since=None if last else moment(con, str(since)),
+            last_build=last,
+            decided=decided(store.generation.root),
+        )
     return write_report(document, folder, chosen), document.facts.n_events + document.facts.n_alerts

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from promptscan.cli import painting
 from promptscan.cli.console import say
 from promptscan.cli.output import OutputOptions, emit, output_options
 from promptscan.cli.root import configured
-from promptscan.cli.table import Column, Role
+from promptscan.cli.table import INDENT, Column, Role, has_colour
 from promptscan.vis import vis
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
     from promptscan.api import Store
     from promptscan.views import Section
 
@@ -23,6 +28,8 @@ SHOWN = [
     Column("actor", "who"),
     Column("note", role=Role.TEXT),
 ]
+
+STYLES = {"confirmed": "bold red", "benign": "green"}
 
 
 class VerdictGroup(click.Group):
@@ -91,6 +98,17 @@ def withdraw_command(ctx: click.Context, subject: str) -> int:
     taken = withdraw(configured(ctx).settings.store, subject)
     say(f"{vis(taken.subject)}: verdict withdrawn; the next build forgets its examples")
     return 0
+
+
+def verdict_notes(row: Mapping[str, Any], console: Console) -> list[Text]:
+    """Draw below a listed row what a person decided about it."""
+    one = row["verdict"]
+    if one is None:
+        return []
+    said = f"judged {one['verdict']} by {vis(one['actor'], 40)}, {one['ts']:%Y-%m-%d}"
+    said += f": {vis(one['note'], 300)}" if one["note"] else ""
+    style = STYLES.get(one["verdict"], "") if has_colour(console) else ""
+    return painting.wrapped(painting.plain(said, style), console.width - INDENT, 2, console)
 
 
 def verdict_sections(store: Store, kind: str, key: str) -> list[Section]:

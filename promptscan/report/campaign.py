@@ -58,7 +58,7 @@ class CampaignEntity:
 class Campaign:
     """A set of accounts that act together, with what speaks for it and against it, strongest first.
 
-    `accounts`, `families` and `entities` are the head of what the store has.
+    `verdict` is what a person decided about it or its alert. `accounts`, `families` and `entities` are the head of what the store has.
     """
 
     campaign_id: str
@@ -73,6 +73,7 @@ class Campaign:
     last_ts: datetime | None
     alert_id: str | None
     fired_at: datetime | None
+    verdict: str | None
     evidence: tuple[Evidence, ...]
     counter_evidence: tuple[Evidence, ...]
     families: tuple[CampaignFamily, ...]
@@ -90,6 +91,7 @@ class Alert:
         n_accounts_now, n_prompts_now, first_ts, label, capability: of the campaign now; None when it is none any more.
         why: the strongest evidence, in sentences.
         against: what speaks against it most, in sentences.
+        verdict: what a person decided about it or its campaign.
     """
 
     alert_id: str
@@ -107,5 +109,6 @@ class Alert:
     first_ts: datetime | None
     label: str | None
     capability: str | None
+    verdict: str | None
     why: tuple[str, ...]
     against: tuple[str, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -45,6 +45,7 @@ def collect(
     now: datetime | None = None,
     top: int = 25,
     score_note: str = SCORE_NOTE,
+    decided: Mapping[str, str] | None = None,
 ) -> ReportDocument:
     """Collect a report.
 
@@ -55,11 +56,12 @@ def collect(
         now: The time to put on the report; the present by default.
         top: Families, campaigns and alerts to include, best first.
         score_note: How the families' score is computed, in words for the reader.
+        decided: What people decided, by id of a family, campaign or alert.
 
     Raises:
         StoreError: A view or a column is missing.
     """
-    since = utc(since)
+    since, decided = utc(since), decided or {}
     start = {"since": None if since is None else since.replace(tzinfo=None)}
     built, fired = _last_build(con) if last_build else ({"run": None}, {"newest": None})
     families = read(con, "report_families", top=top, max_chars=MAX_EXEMPLAR)
@@ -72,9 +74,9 @@ def collect(
         facts=StoreFacts(**read(con, "report_facts", **start, **built, **fired)[0]),
         build=_build(read(con, "report_runs")),
         events=tuple(events),
-        alerts=tuple(alerts(con, top=top, **start, **fired)),
-        campaigns=tuple(campaigns(con, top, MAX_EXEMPLAR)),
-        families=tuple(_families(con, families, events)),
+        alerts=tuple(alerts(con, decided, top=top, **start, **fired)),
+        campaigns=tuple(campaigns(con, decided, top, MAX_EXEMPLAR)),
+        families=tuple(_families(con, families, events, decided)),
         quarantine=tuple(QuarantineReason(**row) for row in read(con, "report_quarantine", top=MAX_REASONS)),
     )
 
@@ -85,7 +87,9 @@ def _last_build(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, str | None], 
     return {"run": row["run"] or ""}, {"newest": row["newest"] and row["newest"].replace(tzinfo=None)}
 
 
-def _families(con: duckdb.DuckDBPyConnection, ranked: Sequence[Row], events: Sequence[Event]) -> Iterator[Family]:
+def _families(
+    con: duckdb.DuckDBPyConnection, ranked: Sequence[Row], events: Sequence[Event], decided: Mapping[str, str]
+) -> Iterator[Family]:
     ids = [row["family_id"] for row in ranked]
     accounts = grouped(read(con, "report_family_accounts", families=ids, per_family=PER_FAMILY), "family_id")
     days = grouped(read(con, "report_family_days", families=ids), "family_id")
@@ -96,6 +100,7 @@ def _families(con: duckdb.DuckDBPyConnection, ranked: Sequence[Row], events: Seq
         family_id = row["family_id"]
         yield Family(
             rank=rank,
+            verdict=decided.get(family_id),
             **row,
             events=tuple(sorted({event.event for event in events if event.family_id == family_id})),
             lineage=tuple(Change(**one) for one in lineage.get(family_id, ())),

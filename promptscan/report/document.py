@@ -132,7 +132,7 @@ class Family:
     """One ranked family with its evidence.
 
     `exemplar` may be cut, `exemplar_chars` is its whole length. `percentile` is the share of the store's ordinary texts that are
-    less like the capability. `events` are kinds that happened in the period, `lineage` the last things ever; `campaigns` are those
+    less like the capability. `verdict` is what a person decided about it. `events` are kinds that happened in the period, `lineage` the last things ever; `campaigns` are those
     it is part of.
     """
 
@@ -152,6 +152,7 @@ class Family:
     exemplar: str | None
     exemplar_chars: int | None
     template: str | None
+    verdict: str | None
     events: tuple[str, ...]
     lineage: tuple[Change, ...]
     campaigns: tuple[str, ...]

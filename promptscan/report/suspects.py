@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import duckdb
 
@@ -16,18 +16,21 @@ SENTENCES = 3
 """Sentences for and against that are shown with an alert."""
 
 
-def alerts(con: duckdb.DuckDBPyConnection, **parameters: object) -> Iterator[Alert]:
-    """Read the alerts that a period brought, newest first."""
+def alerts(con: duckdb.DuckDBPyConnection, decided: Mapping[str, str], **parameters: object) -> Iterator[Alert]:
+    """Read the alerts that a period brought, newest first, with what was decided by subject."""
     for row in read(con, "report_alerts", **parameters):
         yield Alert(
             why=_said([one for one in read_evidence(row.pop("evidence")) if not weak(one.log10_e)]),
             against=_said(read_evidence(row.pop("counter_evidence"))),
+            verdict=decided.get(row["alert_id"]) or decided.get(row["campaign_id"]),
             **row,
         )
 
 
-def campaigns(con: duckdb.DuckDBPyConnection, top: int, max_chars: int) -> Iterator[Campaign]:
-    """Read the campaigns with the highest score, each with the head of what belongs to it."""
+def campaigns(
+    con: duckdb.DuckDBPyConnection, decided: Mapping[str, str], top: int, max_chars: int
+) -> Iterator[Campaign]:
+    """Read the campaigns with the highest score, each with the head of what belongs to it and what was decided."""
     rows = read(con, "report_campaigns", top=top)
     ids = [row["campaign_id"] for row in rows]
     asked = {"campaigns": ids, "per_campaign": PER_CAMPAIGN}
@@ -46,6 +49,7 @@ def campaigns(con: duckdb.DuckDBPyConnection, top: int, max_chars: int) -> Itera
             families=tuple(CampaignFamily(**one) for one in families.get(name, ())),
             entities=tuple(CampaignEntity(**one) for one in entities.get(name, ())),
             days=tuple(Day(**one) for one in days.get(name, ())),
+            verdict=decided.get(name) or decided.get(row["alert_id"]),
             **row,
         )
 
