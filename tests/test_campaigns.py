@@ -375,12 +375,12 @@ def test_no_traffic_at_all():
     assert len(World().find()) == 0
 
 
-def test_two_hundred_thousand_accounts_with_one_prompt_each():
-    n = 200_000
+def test_a_million_accounts_with_one_prompt_each():
+    n = 1_000_000
     nat = np.full(n, np.datetime64("NaT", "us"))
     traffic = Traffic(
         [f"F-{number}" for number in range(4)],
-        [f"{number:06}" for number in range(n)],
+        [f"{number:07}" for number in range(n)],
         np.arange(n) % 4,
         np.arange(n),
         np.ones(n, dtype=np.int64),
