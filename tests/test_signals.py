@@ -65,6 +65,24 @@ def test_networks_of_one_country_are_no_coincidence_but_one_network_in_many_coun
     assert found.pairs[1] > 20  # neighbours do share networks; it is expected
 
 
+def test_addresses_that_a_country_s_people_share_anyway_are_counted_exactly() -> None:
+    dice = np.random.default_rng(6)
+    country = np.repeat([0, 1], [300, 3_000])
+    address = np.arange(3_300)
+    address[:80] = 5_000 + np.arange(80) // 10  # eight gateways of a carrier; nobody else shares an address
+    people = np.arange(3_300)
+    draws = [dice.choice(300, 120, replace=False) for _ in range(300)]
+    account, family = np.concatenate(draws), np.repeat(np.arange(300), 120)
+    found = placed_coincidences(family, address[account], family, country[account], (country, address, people), 300)
+    assert found.pairs.mean() == pytest.approx(found.expected[0], rel=0.05)
+    assert found.tail().plain.min() > np.log(1e-4)
+    foreign = np.concatenate([dice.choice(80, 12, replace=False), 300 + dice.choice(3_000, 108, replace=False)])
+    few = placed_coincidences(
+        np.zeros(120, np.int64), address[foreign], np.zeros(120, np.int64), country[foreign], (country, address, people), 1
+    )
+    assert few.expected[0] < found.expected[0] / 50
+
+
 def test_shifts_of_random_accounts_are_standard_normal_and_of_the_young_they_are_not() -> None:
     dice = np.random.default_rng(3)
     age = dice.lognormal(3, 2, 5_000)

@@ -12,8 +12,8 @@ from promptscan.signals.ranks import shift
 FEW = 3
 MARGIN = 0.12  # of youth, see `shift`: what goes round brings new people
 WHOLE = 1_000_000  # accounts of a day that has the usual profile of hours
-REGIONAL = ("asn", "email_domain", "user_agent")
-"""What people of one country have in common anyway: a family may be in one language."""
+REGIONAL = ("ip", "asn", "email_domain", "user_agent")
+"""What people of one country have in common anyway (its carriers' gateways, its networks): a family may be in one language."""
 PRIVATE = (
     "payment_id",
     "api_key_id",

@@ -130,6 +130,7 @@ def placed_coincidences(
 
     People of one country have its networks in common. With n_c accounts of a family in place c and q_cv the share of the place's
     accounts in category v, chance gives ½ nᵀ G n pairs, G = Q W Qᵀ over places, W the rarities: small, however many categories.
+    Within a place two draws are never one account: K (K - 1) / (N (N - 1)) for q², which matters where most categories have one.
 
     Args:
         family: one row per account and category of it, int64 (q,).
@@ -152,10 +153,15 @@ def placed_coincidences(
     _, first = np.unique(account, return_index=True)
     people = np.maximum(np.bincount(place[first], minlength=n_places), 1)
     weight = pooled.rarity()
-    shares = csr_array((1.0 / people[place], (place, value)), shape=(n_places, n_values))
+    held = csr_array((np.ones(len(place)), (place, value)), shape=(n_places, n_values))  # K of each place and category
+    shares, twice = held.copy(), held.copy()
+    shares.data /= np.repeat(people, np.diff(held.indptr))
+    twice.data *= held.data - 1
     sizes = csr_array((np.ones(len(holder_family)), (holder_family, holder_place)), shape=(n_families, n_places))
-    own = 1 - 1 / np.maximum(people, 2)  # a person is no coincidence with himself: K (K - 1) and not K²
-    expected, mean, spread = (_quadratic(sizes, shares, weight**power, own) for power in (0, 1, 2))
+    apart = people * np.maximum(people - 1, 1)
+    expected, mean, spread = (
+        _quadratic(sizes, shares, weight**power, (twice @ weight**power) / apart) for power in (0, 1, 2)
+    )
     excess = np.divide(plain.variance, plain.mean, out=np.ones(n_families), where=plain.mean > 0)
     unit = np.divide(spread, mean, out=np.ones(n_families), where=mean > 0)
     return Coincidences(
@@ -164,8 +170,8 @@ def placed_coincidences(
 
 
 def _quadratic(sizes: Any, shares: Any, weight: Float64, own: Float64) -> Float64:
-    """Return ½ (nᵀ G n - Σ n_c G_cc) of each row of sizes, float64 (f,)."""
+    """Return ½ (nᵀ G n - Σ n_c G_cc) of each row of sizes, with `own` for the diagonal of G; float64 (f,)."""
     both = (shares.multiply(weight[None, :]) @ shares.T).toarray()
-    np.fill_diagonal(both, both.diagonal() * own)
+    np.fill_diagonal(both, own)
     crossed = np.asarray(sizes.multiply(sizes @ both).sum(axis=1)).ravel()
     return np.asarray(np.maximum(crossed - sizes @ both.diagonal(), 0.0) / 2, dtype=np.float64)
