@@ -88,34 +88,42 @@ def find_all_campaigns(
 def _speaking(
     con: duckdb.DuckDBPyConnection, weighing: Weighing, without: tuple[str, ...]
 ) -> tuple[Weighing, Campaigns]:
-    """Find campaigns, and again without those whose own evidence is less than any of their families needs.
+    """Find campaigns, and again until each speaks for itself.
 
-    A group that speaks may hold a family of other people; once campaigns are apart, each must speak for itself. Families
-    that passed by themselves, or in an earlier build, need not be asked again.
+    A campaign that has less evidence than any of its families needs is none: a group that speaks may hold a family of other
+    people. Families that passed by themselves, or in an earlier build, need not be asked again. Of a group that speaks as
+    a whole and by none of its parts, the parts are put together: on an operation's first day two of its families share
+    an account or none.
     """
     axes, facts = weighing.axes, weighing.facts
     wanted = facts.eligible | axes.passed
     strength = np.maximum(axes.actors, axes.actors_together)
     traffic = traffic_of(con, weighing.accounts, wanted)
-    passed = axes.passed
-    for _ in range(2):
-        together = np.where(passed, axes.group, -1)
+    passed, whole = axes.passed, np.zeros(facts.n, dtype=bool)
+    together = np.full(facts.n, -1, dtype=np.int64)
+    while True:
         campaigns = find_campaigns(traffic, passed[wanted], strength[wanted], facts.eligible[wanted], together[wanted])
         group = np.where(passed, _grouped(facts, campaigns), -1)  # those that came along speak for nobody
         own = _strengths(weighing, group, len(campaigns), without)
         needed = np.full(len(campaigns), np.inf)
         inside = np.flatnonzero(group >= 0)
         np.minimum.at(needed, group[inside], np.where(axes.passed, axes.needed, np.inf)[inside])
-        speaks = own >= needed
-        firm = inside[(axes.firm & passed)[inside]]
-        speaks[group[firm]] = True
-        silent = (group >= 0) & ~np.append(speaks, True)[group]
-        if not (silent & passed).any():
+        speaks = np.append(own >= needed, False)[group]
+        heard = np.unique(axes.group[speaks])
+        again = passed & (axes.group >= 0) & ~np.isin(axes.group, heard) & ~whole
+        silent = (group >= 0) & ~speaks & ~_backed(group, axes.firm & passed) & ~again
+        if not (again | silent).any():
             break
-        passed = passed & ~silent
+        whole, passed = whole | again, passed & ~silent
+        together = np.where(again, len(campaigns) + axes.group, group)
     return replace(weighing, axes=replace(axes, passed=passed)), replace(
         campaigns, score=np.maximum(campaigns.score, own)
     )
+
+
+def _backed(group: NDArray[np.int64], firm: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which families are of a campaign with a firm one, bool (f,)."""
+    return np.isin(group, np.unique(group[firm & (group >= 0)]))
 
 
 def _strengths(weighing: Weighing, group: NDArray[np.int64], n: int, without: tuple[str, ...]) -> NDArray[np.float64]:
