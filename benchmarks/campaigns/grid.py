@@ -65,7 +65,7 @@ def cells(seeds: int) -> Iterator[Cell]:
         yield Cell(first, 16_000, 8, 0.1, 40, seed, DAILY)
         yield Cell(first, 16_000, 8, 0.01, 20, seed, DAILY)
         yield Cell(first, 60_000, 3, 0.001, 10, seed, DAILY)
-        yield Cell(first, 600_000, 3, 0.001, 20, seed, DAILY)
+        yield Cell(first, 400_000, 2, 0.001, 20, seed, DAILY)
         yield Cell(first, 150_000, 3, 0.0001, None, seed, DAILY)
         for preset in PRESETS:
             yield Cell(preset, 20_000, 45, 0.1, 40, seed, MONTHS)
