@@ -33,6 +33,7 @@ CREATE TABLE campaign_accounts (campaign_id VARCHAR, account_id VARCHAR, score D
 CREATE TABLE campaign_families (campaign_id VARCHAR, family_id VARCHAR, n_prompts BIGINT, n_accounts BIGINT, score DOUBLE,
     reason VARCHAR);
 CREATE TABLE campaign_entities (campaign_id VARCHAR, kind VARCHAR, value VARCHAR, n_accounts BIGINT, n_others BIGINT, weight DOUBLE);
+CREATE TABLE campaign_merges (campaign_id VARCHAR, into_id VARCHAR);
 CREATE TABLE campaign_days (campaign_id VARCHAR, day DATE, n_prompts BIGINT, n_accounts BIGINT);
 CREATE TABLE alerts (alert_id VARCHAR, fired_at TIMESTAMP, campaign_id VARCHAR, family_id VARCHAR, kind VARCHAR,
     score DOUBLE, message VARCHAR, severity VARCHAR, n_accounts BIGINT, n_prompts BIGINT);

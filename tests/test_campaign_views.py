@@ -350,6 +350,22 @@ class TestBadInput:
         assert "nothing in the store has the id" in said
         assert is_safe(said)
 
+    def test_an_alert_whose_campaign_became_part_of_another_leads_there(self, own: Path):
+        replant(
+            own,
+            "campaigns",
+            campaigns="FROM base_campaigns WHERE campaign_id = 'C-1'",
+            campaign_merges="SELECT 'C-2' AS campaign_id, 'C-1' AS into_id",
+        )
+        listed = {row["alert_id"]: row for row in document(own, "alerts")["alerts"]}
+        assert [listed[name]["campaign_now"] for name in ("A-1", "A-2")] == ["C-1", "C-1"]
+        assert listed["A-1"]["n_accounts_now"] == listed["A-2"]["n_accounts_now"]
+        assert "C-2 is part of C-1 now" in command("--store", own, "alerts").out
+        assert "campaign C-1 (was C-2) now: " in command("--store", own, "show", "A-2").out
+        assert command("--store", own, "show", "C-2").out == command("--store", own, "show", "C-1").out
+        assert command("--store", own, "report", "--since", "2000-01-01", "--out", own / "r").code == 0
+        assert "C-1</a> (was C-2)" in (own / "r" / "report.html").read_text()
+
     def test_unknown_times_and_numbers_are_shown_as_unknown(self, own: Path):
         nothing = "NULL::TIMESTAMP AS first_ts, NULL::TIMESTAMP AS last_ts"
         replant(

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom, poisson
 from worlds import DAY_ZERO, HOUR, World, find, members, numbers, reasons_of, score_of, shuffled
 
-from promptscan.campaigns import Campaigns, Traffic, Verdict, campaign_tables, name_campaigns
+from promptscan.campaigns import (
+    CampaignNames,
+    Campaigns,
+    Traffic,
+    Verdict,
+    campaign_tables,
+    name_campaigns,
+    still_merged,
+)
 from promptscan.campaigns.membership import traffic_weights
 from promptscan.campaigns.surprise import count_log_tail, overlap_log_tail
 from promptscan.store.tables import TABLES
@@ -444,6 +452,14 @@ def test_the_larger_keeps_the_name_when_campaigns_merge_or_split(campaigns: Camp
     assert merged.merged == {"C-1": "C-2"}
     split = name_campaigns(campaigns, ["C-3"] * (len(alpha) + len(beta)), alpha + beta, 5)
     assert split.ids == ("C-3", "C-5")
+
+
+def test_where_a_merged_campaign_is_now_is_followed_from_build_to_build():
+    known = still_merged({}, CampaignNames(("C-1", "C-3"), 4, {"C-2": "C-1"}))
+    assert known == {"C-2": "C-1"}
+    known = still_merged(known, CampaignNames(("C-3",), 4, {"C-1": "C-3"}))
+    assert known == {"C-1": "C-3", "C-2": "C-3"}
+    assert still_merged(known, CampaignNames(("C-2", "C-3"), 4, {})) == {"C-1": "C-3"}  # it was found again
 
 
 def test_tables_have_the_columns_of_the_store(campaigns: Campaigns):

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from promptscan.alerts import Reported, Sighting, report_sightings
 from promptscan.build.grouping import strengths
 from promptscan.build.weighing import Weighing
-from promptscan.campaigns import Campaigns, Traffic, Verdict, campaign_tables, find_campaigns, name_campaigns
+from promptscan.campaigns import (
+    Campaigns,
+    Traffic,
+    Verdict,
+    campaign_tables,
+    find_campaigns,
+    name_campaigns,
+    still_merged,
+)
 from promptscan.campaigns.membership import MEMBER
 from promptscan.evidence import evidence_table, weigh
 from promptscan.findings import Facts, find
@@ -78,6 +86,10 @@ def find_all_campaigns(
     capabilities = {row["family_id"]: row["capability"] for row in families}
     before = _reported(con, _members(former))
     tables, sightings = _described(campaigns, list(names.ids), labels, capabilities, said, barred)
+    merges = still_merged(dict(con.execute("FROM base_campaign_merges ORDER BY ALL").fetchall()), names)
+    tables["campaign_merges"] = pa.table(
+        {"campaign_id": pa.array(merges, pa.string()), "into_id": pa.array(merges.values(), pa.string())}
+    )
     record, fired = report_sightings(sightings, before, weighing.newest)
     _write(writer, con, weighing.key, tables, record)
     writer.remember(next_campaign=names.next_number)

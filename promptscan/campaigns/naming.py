@@ -7,7 +7,7 @@ matched by the accounts they share: accounts that replace banned ones join the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptscan.campaigns.find import Campaigns
@@ -28,6 +28,17 @@ class CampaignNames:
     ids: tuple[str, ...]
     next_number: int
     merged: dict[str, str]
+
+
+def still_merged(before: Mapping[str, str], names: CampaignNames) -> dict[str, str]:
+    """Return where every campaign that lost its name is now, by id: those of earlier builds, followed on, and this build's.
+
+    Args:
+        before: what this returned for the last build.
+        names: of this build.
+    """
+    found = {name: names.merged.get(into, into) for name, into in before.items()} | names.merged
+    return {name: into for name, into in found.items() if name not in names.ids}
 
 
 def campaign_name(number: int) -> str:

@@ -45,7 +45,8 @@ def _alert(section: Section, console: Console) -> None:
     _head(console, "Alert", row["alert_id"], row["severity"], row["score"])
     _say(console, _fired(row))
     if row["n_accounts_now"] is not None:
-        now = f"campaign {row['campaign_id']} now: {_count(row['n_accounts_now'], 'account')}, {_count(row['n_prompts_now'], 'prompt')}"
+        was = f" (was {row['campaign_id']})" if row["campaign_now"] != row["campaign_id"] else ""
+        now = f"campaign {row['campaign_now']}{was} now: {_count(row['n_accounts_now'], 'account')}, {_count(row['n_prompts_now'], 'prompt')}"
         _say(console, f"{now}, {_count(row['n_families_now'], 'family')}{_period(row['first_ts'], row['last_ts'])}")
     elif row["campaign_id"] is not None:
         _say(console, f"campaign {row['campaign_id']} is no campaign any more")

@@ -87,6 +87,9 @@ def alert_notes(row: Mapping[str, Any], console: Console) -> list[Text]:
     for sign, said in (("+", why), ("−", wrong)):
         if said:
             lines += painting.wrapped(painting.plain(f"{sign} {vis(said, 1_000)}", "dim"), width, 3, console)
+    if row["campaign_now"] not in {None, row["campaign_id"]}:
+        became = f"{vis(row['campaign_id'], 40)} is part of {vis(row['campaign_now'], 40)} now"
+        lines.append(painting.line(painting.plain(became, "dim"), width))
     return lines
 
 

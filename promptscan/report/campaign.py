@@ -88,6 +88,7 @@ class Alert:
 
     Attributes:
         n_accounts, n_prompts: when it fired.
+        campaign_now: the campaign that its campaign is, or became part of; None when it is none any more.
         n_accounts_now, n_prompts_now, first_ts, label, capability: of the campaign now; None when it is none any more.
         why: the strongest evidence, in sentences.
         against: what speaks against it most, in sentences.
@@ -99,6 +100,7 @@ class Alert:
     kind: str | None
     severity: str | None
     campaign_id: str | None
+    campaign_now: str | None
     family_id: str | None
     score: float | None
     message: str | None

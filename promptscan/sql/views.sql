@@ -175,6 +175,8 @@ CREATE VIEW campaign_accounts AS FROM base_campaign_accounts;
 
 CREATE VIEW campaign_families AS FROM base_campaign_families;
 
+CREATE VIEW campaign_merges AS FROM base_campaign_merges;
+
 CREATE VIEW campaign_entities AS FROM base_campaign_entities;
 
 CREATE VIEW campaign_days AS FROM base_campaign_days;

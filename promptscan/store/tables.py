@@ -237,6 +237,7 @@ TABLES: dict[str, Table] = {
             "reason": "VARCHAR",
         },
     ),
+    "campaign_merges": Table("campaigns", {"campaign_id": "VARCHAR", "into_id": "VARCHAR"}),
     "campaign_entities": Table(
         "campaigns",
         {

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 LOOKUPS: dict[str, str] = {  # kind -> query that finds an id of that kind; in the order of trying
     "family": "SELECT family_id FROM families WHERE family_id = ?",
-    "campaign": "SELECT campaign_id FROM campaigns WHERE campaign_id = ?",
+    "campaign": "SELECT campaign_id FROM campaigns WHERE campaign_id = $1 "
+    "UNION ALL SELECT into_id FROM campaign_merges WHERE campaign_id = $1 LIMIT 1",  # the campaign that it became part of
     "alert": "SELECT alert_id FROM alerts WHERE alert_id = ?",
     "template": "SELECT template_id FROM templates WHERE template_id = ?",
     "prompt": "SELECT prompt_id FROM prompts WHERE prompt_id = ? LIMIT 1",
