@@ -171,6 +171,25 @@ def test_a_family_that_catches_prompts_of_two_operations_does_not_join_them():
     }
 
 
+def test_a_wording_that_two_operations_and_a_crowd_send_does_not_join_them():
+    world = World()
+    crowd = world.crowd(3000)
+    alpha = world.operation("alpha", accounts=60, templates=5, prompts=8, seed=1)
+    beta = world.operation("beta", accounts=40, templates=3, prompts=10, seed=2)
+    for account in (*crowd[:110], *alpha[:36], *beta[:16]):
+        world.sent["code", account] += 3
+    for person in crowd[:110]:
+        world.other[person] += 15
+    world.passed["code"] = 5.0
+    found = world.find()
+    assert len(found) == 2
+    assert {at for name, at in pairs(found) if name.startswith("beta")} == {1}
+    assert {at for name, at in pairs(found) if name.startswith("alpha")} == {0}
+    assert dict(pairs(found))["code"] == 0  # most of its members are there
+    assert members(found, 1) == set(beta)
+    assert set(alpha) <= members(found, 0)
+
+
 def test_accounts_that_keep_to_one_template_are_joined_by_what_they_pay_with():
     world = World()
     crowd = world.crowd(3000)

@@ -8,12 +8,14 @@ import numpy as np
 
 from promptscan.campaigns.communities import communities
 from promptscan.campaigns.entities import SharedEntities, shared_entities
-from promptscan.campaigns.links import MIN_SHARED, by_first, cells, join, tied, united
+from promptscan.campaigns.links import FOCUS, MIN_SHARED, by_first, cells, join, tied, united
 from promptscan.campaigns.membership import Scores, score_members
-from promptscan.campaigns.parties import Parties, take_part
+from promptscan.campaigns.parties import Parties, focused, take_part
 from promptscan.campaigns.reasons import reasons
 from promptscan.campaigns.surprise import overlap_log_tail, significant
 from promptscan.campaigns.traffic import Bools, Floats, Ints, Times, Traffic
+
+AT_HOME = 0.5  # share of a family's accounts that do little else, from which it ties families together
 
 LEAST = 4  # members of a campaign: three may be friends
 
@@ -107,8 +109,43 @@ def found(traffic: Traffic, passed: Bools, together: Ints, *, seed: int = 0) -> 
     alone = np.where(passed, np.cumsum(passed) - 1, -1)
     if passed.sum() < 2:
         return alone
-    joined = united(tied(traffic, alone), np.where(passed, together, -1))
-    return by_first(join(traffic, communities(traffic, joined, seed=seed)))
+    shared = passed & ~crowded(traffic, alone)
+    tying = by_first(np.where(shared, alone, -1))
+    joined = united(tied(traffic, tying), np.where(shared, together, -1))
+    return adopted(traffic, by_first(join(traffic, communities(traffic, joined, seed=seed))), passed & ~shared)
+
+
+def crowded(traffic: Traffic, group: Ints) -> Bools:
+    """Tell which families are mostly sent by accounts that do other things: a wording that goes round ties nobody together.
+
+    bool (families,); see `focused`.
+    """
+    n = len(traffic.families)
+    at_home = focused(traffic, group, FOCUS)[traffic.account]
+    return np.bincount(traffic.family, at_home, n) < AT_HOME * np.bincount(traffic.family, minlength=n)
+
+
+def adopted(traffic: Traffic, group: Ints, families: Bools) -> Ints:
+    """Give each of some families to the campaign that most of its accounts are in, by no coincidence; else it is one of its own."""
+    own = np.flatnonzero(families)
+    if not len(own):
+        return group
+    n_groups, n_accounts = int(group.max(initial=-1)) + 1, len(traffic.accounts)
+    sets = np.full(len(group), -1, dtype=np.int64)
+    sets[own] = np.arange(len(own))
+    candidates, parties = take_part(traffic, sets), take_part(traffic, group)
+    shared = (
+        candidates.matrix(np.ones(len(candidates.group)), n_accounts)
+        @ parties.matrix(np.ones(len(parties.group)), n_accounts).T
+    ).tocoo()
+    sizes, whole = candidates.sizes().astype(np.float64), parties.sizes().astype(np.float64)
+    tail = overlap_log_tail(shared.data, sizes[shared.row], whole[shared.col], max(traffic.n_accounts, n_accounts))
+    keep = (shared.data >= MIN_SHARED) & significant(tail, len(own) * n_groups)
+    order = np.flatnonzero(keep)[np.lexsort((-shared.col[keep], shared.data[keep]))]
+    found = group.copy()
+    found[own] = n_groups + np.arange(len(own))
+    found[own[shared.row[order]]] = shared.col[order]  # the campaign with most accounts stands, of equal ones the first
+    return by_first(found)
 
 
 def companions_of(traffic: Traffic, parties: Parties, scores: Scores, eligible: Bools) -> Ints:
