@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -26,6 +27,8 @@ from promptscan.store import Generation
 
 if TYPE_CHECKING:
     import duckdb
+
+T = TypeVar("T")
 
 CAP = 5_000  # texts that a verdict keeps as examples, most-sent first; a bank knows a template from far fewer
 MAX_NOTE = 2_000  # characters
@@ -136,6 +139,13 @@ JUDGED = {
 """View -> columns whose subjects a row is judged by; the first that has a verdict counts."""
 
 
+def judged(view: str, row: Mapping[str, Any], known: Mapping[str, T]) -> T | None:
+    """Return what is known by subject of a row of a view of `JUDGED`; None where nothing is."""
+    subjects = (row[name] for name in JUDGED[view])
+    written = (f"account:{one}" if view == "accounts" else one for one in subjects)
+    return next((known[one] for one in written if one in known), None)
+
+
 def with_verdicts(view: str, rows: pa.Table, root: Path) -> pa.Table:
     """Append the column `verdict` to rows of a view of `JUDGED`: the verdict that counts on each, null where there is none.
 
@@ -143,12 +153,7 @@ def with_verdicts(view: str, rows: pa.Table, root: Path) -> pa.Table:
         StoreError: what people wrote is damaged or of a newer version.
     """
     known = {row["subject"]: row for row in verdict_marks(root).to_pylist()}
-    prefix = "account:" if view == "accounts" else ""
-    columns = [rows[name].to_pylist() for name in JUDGED[view]]
-    found = [
-        next((known[key] for one in subjects if (key := f"{prefix}{one}") in known), None)
-        for subjects in zip(*columns, strict=True)
-    ]
+    found = [judged(view, row, known) for row in rows.select(JUDGED[view]).to_pylist()]
     return rows.append_column("verdict", pa.array(found, pa.struct(list(MARKS))))
 
 

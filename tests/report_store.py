@@ -33,10 +33,9 @@ CREATE TABLE campaign_accounts (campaign_id VARCHAR, account_id VARCHAR, score D
 CREATE TABLE campaign_families (campaign_id VARCHAR, family_id VARCHAR, n_prompts BIGINT, n_accounts BIGINT, score DOUBLE,
     reason VARCHAR);
 CREATE TABLE campaign_entities (campaign_id VARCHAR, kind VARCHAR, value VARCHAR, n_accounts BIGINT, n_others BIGINT, weight DOUBLE);
-CREATE TABLE campaign_merges (campaign_id VARCHAR, into_id VARCHAR);
 CREATE TABLE campaign_days (campaign_id VARCHAR, day DATE, n_prompts BIGINT, n_accounts BIGINT);
 CREATE TABLE alerts (alert_id VARCHAR, fired_at TIMESTAMP, campaign_id VARCHAR, family_id VARCHAR, kind VARCHAR,
-    score DOUBLE, message VARCHAR, severity VARCHAR, n_accounts BIGINT, n_prompts BIGINT);
+    score DOUBLE, message VARCHAR, severity VARCHAR, n_accounts BIGINT, n_prompts BIGINT, campaign_now VARCHAR);
 CREATE TABLE runs (run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, command VARCHAR, config JSON,
     versions JSON, n_prompts BIGINT, measured JSON);
 CREATE TABLE quarantine (source VARCHAR, "position" VARCHAR, reason VARCHAR, sample VARCHAR);
@@ -206,7 +205,7 @@ def filled() -> duckdb.DuckDBPyConnection:
         INSERT INTO campaign_entities VALUES ('C-1', 'asn', 'AS64500', 12, 3, 1.3), ('C-1', 'payment_id', 'pay_1', 7, 0, 2.1);
         INSERT INTO campaign_days SELECT 'C-1', day, n_prompts, n_accounts FROM family_days WHERE family_id = 'F-0001';
         INSERT INTO alerts VALUES ('A-1', '2026-01-09 04:00', 'C-1', 'F-0001', 'campaign', .93,
-            '41 accounts share F-0001 evenly, slot values partitioned', 'high', 12, 80);
+            '41 accounts share F-0001 evenly, slot values partitioned', 'high', 12, 80, 'C-1');
     """)
     con.execute(
         "INSERT INTO campaigns VALUES ('C-1', .93, 41, 1, 1200, '2026-01-07', '2026-01-18 23:00', ?, ?, "

@@ -14,6 +14,7 @@ from promptscan.campaigns.parties import Parties, focused, take_part
 from promptscan.campaigns.reasons import reasons
 from promptscan.campaigns.surprise import overlap_log_tail, significant
 from promptscan.campaigns.traffic import Bools, Floats, Ints, Times, Traffic
+from promptscan.signals.sums import summed
 
 AT_HOME = 0.5  # share of a family's accounts that do little else, from which it ties families together
 
@@ -70,7 +71,7 @@ class Campaigns:
 
 
 def find_campaigns(
-    traffic: Traffic, passed: Bools, strength: Floats, eligible: Bools, together: Ints | None = None, *, seed: int = 0
+    traffic: Traffic, passed: Bools, strength: Floats, eligible: Bools, together: Ints, *, seed: int = 0
 ) -> Campaigns:
     """Find who acts together.
 
@@ -80,7 +81,7 @@ def find_campaigns(
         strength: float64 (families,), log10 of the e-value of the actors axis.
         eligible: bool (families,), families with a template that was handed on and nothing that marks them benign: they may
             join a campaign that others have founded.
-        together: int64 (families,), number of the group as one of which a family passed, -1 for none; None: for all.
+        together: int64 (families,), number of the group as one of which a family passed, -1 for none.
         seed: of the community search.
 
     Returns:
@@ -88,8 +89,7 @@ def find_campaigns(
     """
     traffic, order = traffic.ordered()
     passed, strength, eligible = passed[order], strength[order], eligible[order]
-    together = np.full(len(order), -1, dtype=np.int64) if together is None else together[order]
-    group = found(traffic.with_sign_up_hours(), passed, together, seed=seed)
+    group = found(traffic.with_sign_up_hours(), passed, together[order], seed=seed)
     parties = take_part(traffic, group)
     companions = companions_of(traffic, parties, score_members(traffic, parties), eligible & ~passed)
     group = np.where(companions >= 0, companions, group)
@@ -109,10 +109,9 @@ def found(traffic: Traffic, passed: Bools, together: Ints, *, seed: int = 0) -> 
     alone = np.where(passed, np.cumsum(passed) - 1, -1)
     if passed.sum() < 2:
         return alone
-    shared = passed & ~crowded(traffic, alone)
-    tying = by_first(np.where(shared, alone, -1))
-    joined = united(tied(traffic, tying), np.where(shared, together, -1))
-    return adopted(traffic, by_first(join(traffic, communities(traffic, joined, seed=seed))), passed & ~shared)
+    tying = passed & ~crowded(traffic, alone)
+    joined = united(tied(traffic, by_first(np.where(tying, alone, -1))), np.where(tying, together, -1))
+    return adopted(traffic, by_first(join(traffic, communities(traffic, joined, seed=seed))), passed & ~tying)
 
 
 def crowded(traffic: Traffic, group: Ints) -> Bools:
@@ -128,23 +127,11 @@ def crowded(traffic: Traffic, group: Ints) -> Bools:
 def adopted(traffic: Traffic, group: Ints, families: Bools) -> Ints:
     """Give each of some families to the campaign that most of its accounts are in, by no coincidence; else it is one of its own."""
     own = np.flatnonzero(families)
-    if not len(own):
-        return group
-    n_groups, n_accounts = int(group.max(initial=-1)) + 1, len(traffic.accounts)
-    sets = np.full(len(group), -1, dtype=np.int64)
-    sets[own] = np.arange(len(own))
-    candidates, parties = take_part(traffic, sets), take_part(traffic, group)
-    shared = (
-        candidates.matrix(np.ones(len(candidates.group)), n_accounts)
-        @ parties.matrix(np.ones(len(parties.group)), n_accounts).T
-    ).tocoo()
-    sizes, whole = candidates.sizes().astype(np.float64), parties.sizes().astype(np.float64)
-    tail = overlap_log_tail(shared.data, sizes[shared.row], whole[shared.col], max(traffic.n_accounts, n_accounts))
-    keep = (shared.data >= MIN_SHARED) & significant(tail, len(own) * n_groups)
-    order = np.flatnonzero(keep)[np.lexsort((-shared.col[keep], shared.data[keep]))]
+    parties = take_part(traffic, group)
+    near = _overlaps(traffic, own, parties, np.ones(len(parties.group)))
     found = group.copy()
-    found[own] = n_groups + np.arange(len(own))
-    found[own[shared.row[order]]] = shared.col[order]  # the campaign with most accounts stands, of equal ones the first
+    found[own] = parties.n_groups + np.arange(len(own))
+    near.assign(found, own, near.surprising)
     return by_first(found)
 
 
@@ -156,24 +143,59 @@ def companions_of(traffic: Traffic, parties: Parties, scores: Scores, eligible: 
     """
     joins = np.full(len(traffic.families), -1, dtype=np.int64)
     families = np.flatnonzero(eligible)
-    if not len(families) or not parties.n_groups:
-        return joins
+    near = _overlaps(traffic, families, parties, scores.member.astype(np.float64))
+    most = near.shared >= COMPANION_SHARE * near.size[near.family]
+    most &= near.sent >= COMPANION_SHARE * near.total[near.family]
+    near.assign(joins, families, near.surprising & most)
+    return joins
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlaps:
+    """Pairs of a family and a campaign with accounts in common.
+
+    Attributes:
+        family, campaign: int64 (p,), place of the family among those asked about, and number of the campaign.
+        shared, sent: float64 (p,), accounts in common, and their prompts in the family.
+        surprising: bool (p,), enough in common, and by no coincidence.
+        size, total: float64 (f,), accounts and prompts of each family.
+    """
+
+    family: Ints
+    campaign: Ints
+    shared: Floats
+    sent: Floats
+    surprising: Bools
+    size: Floats
+    total: Floats
+
+    def assign(self, campaigns: Ints, families: Ints, kept: Bools) -> None:
+        """Write down for families the campaign of the kept pair with most accounts in common, of equal ones the first."""
+        rows = np.flatnonzero(kept)
+        rows = rows[np.lexsort((-self.campaign[rows], self.shared[rows]))]
+        campaigns[families[self.family[rows]]] = self.campaign[rows]  # the last assignment stands
+
+
+def _overlaps(traffic: Traffic, families: Ints, parties: Parties, weights: Floats) -> _Overlaps:
+    """Count the accounts, 1 or 0 in `weights` by row of the parties, that families have in common with campaigns."""
     n_accounts = len(traffic.accounts)
     sets = np.full(len(traffic.families), -1, dtype=np.int64)
     sets[families] = np.arange(len(families))
-    candidates = take_part(traffic, sets)
-    members = parties.matrix(scores.member.astype(np.float64), n_accounts)
-    shared = (candidates.matrix(np.ones(len(candidates.group)), n_accounts) @ members.T).tocoo()
+    candidates, members = take_part(traffic, sets), parties.matrix(weights, n_accounts)
+    met = (candidates.matrix(np.ones(len(candidates.group)), n_accounts) @ members.T).tocoo()
     sent = (candidates.matrix(candidates.prompts.astype(np.float64), n_accounts) @ members.T).tocsr()
-    total = np.bincount(candidates.group, weights=candidates.prompts, minlength=len(families))
+    family, campaign = met.row.astype(np.int64), met.col.astype(np.int64)
     size, n_members = candidates.sizes().astype(np.float64), np.asarray(members.sum(axis=1)).ravel()
-    tail = overlap_log_tail(shared.data, size[shared.row], n_members[shared.col], max(traffic.n_accounts, n_accounts))
-    enough = (shared.data >= MIN_SHARED) & (shared.data >= COMPANION_SHARE * size[shared.row])
-    enough &= cells(sent, shared.row, shared.col) >= COMPANION_SHARE * total[shared.row]
-    keep = np.flatnonzero(enough & significant(tail, len(families) * parties.n_groups))
-    keep = keep[np.lexsort((-shared.col[keep], shared.data[keep]))]
-    joins[families[shared.row[keep]]] = shared.col[keep]  # the last assignment, that with most in common, stands
-    return joins
+    tail = overlap_log_tail(met.data, size[family], n_members[campaign], max(traffic.n_accounts, n_accounts))
+    return _Overlaps(
+        family,
+        campaign,
+        met.data,
+        cells(sent, family, campaign),
+        (met.data >= MIN_SHARED) & significant(tail, len(families) * parties.n_groups),
+        size,
+        summed(candidates.group, candidates.prompts, len(families)),
+    )
 
 
 def _rank(traffic: Traffic, group: Ints, parties: Parties, scores: Scores) -> tuple[Ints, Parties, Scores]:

@@ -9,6 +9,7 @@ import duckdb
 from promptscan.recorded import Evidence, read_evidence, weak
 from promptscan.report.campaign import Alert, Campaign, CampaignAccount, CampaignEntity, CampaignFamily, Day
 from promptscan.report.reading import grouped, read
+from promptscan.verdicts import judged
 
 PER_CAMPAIGN = 10
 """Accounts, families and entities shown with a campaign."""
@@ -22,7 +23,7 @@ def alerts(con: duckdb.DuckDBPyConnection, decided: Mapping[str, str], **paramet
         yield Alert(
             why=_said([one for one in read_evidence(row.pop("evidence")) if not weak(one.log10_e)]),
             against=_said(read_evidence(row.pop("counter_evidence"))),
-            verdict=decided.get(row["alert_id"]) or decided.get(row["campaign_id"]),
+            verdict=judged("alerts", row, decided),
             **row,
         )
 
@@ -49,7 +50,7 @@ def campaigns(
             families=tuple(CampaignFamily(**one) for one in families.get(name, ())),
             entities=tuple(CampaignEntity(**one) for one in entities.get(name, ())),
             days=tuple(Day(**one) for one in days.get(name, ())),
-            verdict=decided.get(name) or decided.get(row["alert_id"]),
+            verdict=judged("campaigns", row, decided),
             **row,
         )
 

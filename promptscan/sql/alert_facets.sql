@@ -8,12 +8,10 @@ WITH grown AS (
   GROUP BY alert_id
 ),
 current AS (
-  SELECT a.alert_id, c.campaign_id AS campaign_now, c.n_accounts, c.n_prompts, c.first_ts, c.last_ts, c.label, c.capability, c.counter_evidence
-  FROM alerts a
-  LEFT JOIN campaign_merges m USING (campaign_id)
-  JOIN campaigns c ON c.campaign_id = coalesce(m.into_id, a.campaign_id)
+  SELECT a.alert_id, c.n_accounts, c.n_prompts, c.first_ts, c.last_ts, c.label, c.capability, c.counter_evidence
+  FROM alerts a JOIN campaigns c ON c.campaign_id = a.campaign_now
 )
 SELECT
-  w.alert_id, c.campaign_now, c.n_accounts AS n_accounts_now, c.n_prompts AS n_prompts_now, c.first_ts, c.last_ts, c.label, c.capability,
+  w.alert_id, c.n_accounts AS n_accounts_now, c.n_prompts AS n_prompts_now, c.first_ts, c.last_ts, c.label, c.capability,
   coalesce(g.growth, []) AS growth, c.counter_evidence::VARCHAR AS counter_evidence
 FROM wanted w LEFT JOIN current c USING (alert_id) LEFT JOIN grown g USING (alert_id)

@@ -181,7 +181,12 @@ CREATE VIEW campaign_entities AS FROM base_campaign_entities;
 
 CREATE VIEW campaign_days AS FROM base_campaign_days;
 
-CREATE VIEW alerts AS FROM base_alerts;
+-- campaign_now: the campaign that an alert's campaign is, or became part of; NULL when it is none any more
+CREATE VIEW alerts AS
+SELECT a.*, c.campaign_id AS campaign_now
+FROM base_alerts a
+LEFT JOIN base_campaign_merges m USING (campaign_id)
+LEFT JOIN base_campaigns c ON c.campaign_id = coalesce(m.into_id, a.campaign_id);
 
 CREATE VIEW alert_campaigns AS FROM base_alert_campaigns;
 

@@ -91,11 +91,6 @@ OF_TEXT: tuple[Aspect, ...] = (  # likewise, by text id: what a text is part of
 )
 
 
-_CAMPAIGN_NOW = (
-    "SELECT coalesce(into_id, campaign_id) FROM alerts LEFT JOIN campaign_merges USING (campaign_id) WHERE alert_id = ?"
-)
-
-
 def sections(con: duckdb.DuckDBPyConnection, kind: str, key: str) -> list[Section]:
     """Gather everything about one thing."""
     found = asked(con, kind, ASPECTS[kind], key)
@@ -105,7 +100,7 @@ def sections(con: duckdb.DuckDBPyConnection, kind: str, key: str) -> list[Sectio
         medoid = next(section for section in about if section.name == "duplicate")
         found[1:1] = [compared(section, found[0].rows["text"]) if section is medoid else section for section in about]
     if kind == "alert":
-        row = first(con, _CAMPAIGN_NOW, [key])
+        row = first(con, "SELECT campaign_now FROM alerts WHERE alert_id = ?", [key])
         found += asked(con, "campaign", _OF_CAMPAIGN, (row and row[0]) or "")
     if kind == "duplicate" and len(found[0].rows):
         found[1] = compared(found[1], found[0].rows["text"])
