@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -139,27 +140,43 @@ def evidence_table(findings: Sequence[Finding], strength: Float64, families: Seq
         strength: log10 e-values, float64 (k, f).
         families: ids, f of them.
     """
-    columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
-    for number, family in enumerate(families):
-        shown = [row for row, one in enumerate(findings) if one.shown is None or one.shown[number]]
-        shown.sort(
-            key=lambda row: (findings[row].against, not findings[row].sufficient[number], -strength[row, number], row)
-        )
-        for row in shown:
-            one = findings[row]
-            enough = bool(one.sufficient[number])
-            value, expected = _number(one.value[number]), _number(one.expected[number])
-            columns["family_id"].append(family)
-            columns["kind"].append(one.kind)
-            columns["against"].append(one.against)
-            columns["sufficient"].append(enough)
-            columns["value"].append(value if enough else None)
-            columns["expected"].append(expected if enough else None)
-            columns["n"].append(int(one.n[number]))
-            columns["log10_e"].append(round(float(strength[row, number]), 4) if enough else None)
-            sentence = one.says(value or 0.0, expected or 0.0, int(one.n[number])) if enough else INSUFFICIENT
-            columns["sentence"].append(sentence)
+    n = len(families)
+    shown = np.stack([np.ones(n, dtype=bool) if one.shown is None else one.shown for one in findings])
+    kind, family = np.nonzero(shown)
+    against = np.array([one.against for one in findings], dtype=bool)[kind]
+    enough = _picked([one.sufficient for one in findings], kind, family, bool)
+    strong = strength[kind, family]
+    order = np.lexsort((kind, -strong, ~enough, against, family))
+    kind, family = kind[order], family[order]
+    against, enough, strong = against[order], enough[order], strong[order]
+    value, expected = (
+        np.round(_picked([getattr(one, name) for one in findings], kind, family, np.float64), 6)
+        for name in ("value", "expected")
+    )
+    count = _picked([one.n for one in findings], kind, family, np.int64)
+    known = [np.where(np.isfinite(numbers), numbers, 0.0).tolist() for numbers in (value, expected)]
+    sentences = [
+        findings[row].says(*numbers) if told else INSUFFICIENT
+        for row, told, *numbers in zip(kind.tolist(), enough.tolist(), *known, count.tolist(), strict=True)
+    ]
+    names = pa.array([one.kind for one in findings], pa.string())
+    columns = {
+        "family_id": pa.array(families, pa.string()).take(pa.array(family)),
+        "kind": names.take(pa.array(kind)),
+        "against": pa.array(against),
+        "sufficient": pa.array(enough),
+        "value": pa.array(value, mask=~(enough & np.isfinite(value))),
+        "expected": pa.array(expected, mask=~(enough & np.isfinite(expected))),
+        "n": pa.array(count),
+        "log10_e": pa.array(np.round(strong, 4), mask=~enough),
+        "sentence": pa.array(sentences, pa.string()),
+    }
     return pa.table(columns, schema=SCHEMA)
+
+
+def _picked(rows: Sequence[NDArray[Any]], kind: Int64, family: Int64, dtype: type) -> NDArray[Any]:
+    """Return the entries of some cells of a matrix that is given by its rows."""
+    return np.asarray(np.stack(rows), dtype=dtype)[kind, family]
 
 
 INSUFFICIENT = "Insufficient data."
@@ -170,7 +187,3 @@ SCHEMA = pa.schema(
         ("sentence", pa.string()),
     ]
 )  # fmt: skip
-
-
-def _number(value: float) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None

@@ -22,7 +22,7 @@ from promptscan.cells import Cells
 from promptscan.errors import UsageError
 from promptscan.exact import exact_search
 from promptscan.graph import Graph, GraphDelta, Int32, nearest
-from promptscan.tiles import CANCELLED, Pairs, joined, nearest_pairs, pairs_within
+from promptscan.tiles import CANCELLED, Pairs, joined, pairs_within
 from promptscan.vectors import Float32, Int64, Vectors
 
 K = 16
@@ -207,9 +207,6 @@ class _Join:
         near, others = texts[rows - start], self.vectors.take(members)
         limits, theirs = _squares(best[rows - start, -1]) + CANCELLED, self._limits(members)
         found, gained = [], []
-        if np.isinf(limits).all():  # nothing is known of them yet: there is no use in limits
-            found.append(nearest_pairs(near, others, self.kept + 1))
-            limits = np.full(len(limits), _NONE, dtype=np.float32)
         if (limits >= 0).any() or (theirs >= 0).any():
             for ours, back in pairs_within(near, others, limits, theirs, self.kept + 1):
                 found.append(ours)

@@ -17,20 +17,8 @@ Pairs = tuple[Int64, Int64, Float32]
 """Row in the first block, row in the second, squared distance (0..4, off by less than `CANCELLED`); any order."""
 
 CANCELLED = 2e-5  # squared distances of float32 unit rows are off by less than this: they come from a difference
-_HALVED = (
-    0.0065  # cosines of bfloat16 rows are off by at most 2 / 2^9 for their roundings and 1 / 2^9 for that of the result
-)
-_PAIRS = 1 << 13  # distances computed at once: their differences are 8 MB
+_NOWHERE = -1.0  # a limit that no squared distance is within
 _TILE = 1 << 20  # distances computed at once: what is looked at next is still in the cache
-
-
-def nearest_pairs(a: Float32, b: Float32, k: int) -> Pairs:
-    """The k nearest rows of `b` to each row of `a`: float32 (m, d) and (p, d), unit norm."""
-    import faiss
-
-    squares, found = faiss.knn(a, b, min(k, len(b)))
-    row, column = np.nonzero(found >= 0)
-    return row, found[row, column], squares[row, column]
 
 
 def pairs_within(a: Float32, b: Float32, a_limits: Float32, b_limits: Float32, k: int) -> Iterator[tuple[Pairs, Pairs]]:
@@ -39,7 +27,7 @@ def pairs_within(a: Float32, b: Float32, a_limits: Float32, b_limits: Float32, k
     Args:
         a: float32 (m, d), unit norm.
         b: float32 (p, d), unit norm.
-        a_limits: float32 (m,), squared distances; pairs at or below it matter to the row of `a`.
+        a_limits: float32 (m,), squared distances; pairs at or below it matter to the row of `a`. Infinite: the nearest k.
         b_limits: float32 (p,), likewise for the rows of `b`.
         k: pairs that matter to a row at most.
 
@@ -77,15 +65,28 @@ def _squares(a: Float32, b: Float32) -> Float32:
 
 def _within(squares: Float32, limits: Float32, k: int) -> Pairs:
     """Pairs within the limits of the rows, of a row that has more than k the nearest k."""
-    near = squares <= limits[:, None]
+    boundless = np.isinf(limits) & (squares.shape[1] > k)
+    near = squares <= np.where(boundless, np.float32(_NOWHERE), limits)[:, None]
     if near.flags.c_contiguous:  # much faster than `numpy.nonzero` where few are
         row, column = np.divmod(np.flatnonzero(near.ravel()), max(1, near.shape[1]))
     else:
         column, row = np.divmod(np.flatnonzero(near.T.ravel()), max(1, near.shape[0]))
-    crowded = np.bincount(row, minlength=len(limits)) > k
+    crowded = boundless | (np.bincount(row, minlength=len(limits)) > k)
     if crowded.any():
         few, many = ~crowded[row], np.flatnonzero(crowded)
-        nearest = np.argpartition(squares[many], k - 1, axis=1)[:, :k]
         row = np.concatenate([row[few], np.repeat(many, k)])
-        column = np.concatenate([column[few], nearest.ravel()])
+        column = np.concatenate([column[few], _nearest(squares[many], k).ravel()])
     return row, column, squares[row, column]
+
+
+def _nearest(squares: Float32, k: int) -> Int64:
+    """Return the columns of the k least of each row, of equal ones the first: int64 (m, k), in any order."""
+    columns = np.argpartition(squares, k - 1, axis=1)[:, :k]
+    worst = np.take_along_axis(squares, columns, axis=1).max(axis=1, keepdims=True)
+    tied = np.flatnonzero((squares <= worst).sum(axis=1) > k)
+    if len(tied):  # copies: which of them are taken must not be chance
+        some, last = squares[tied], worst[tied]
+        equal = some == last
+        spare = k - (some < last).sum(axis=1, keepdims=True)
+        columns[tied] = np.nonzero((some < last) | (equal & (np.cumsum(equal, axis=1) <= spare)))[1].reshape(-1, k)
+    return columns

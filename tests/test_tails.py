@@ -115,3 +115,18 @@ def test_the_chances_of_all_looks_stay_within_the_budget() -> None:
     looks = np.arange(1, 100_000)
     spent = (10 ** -wanted_log10(np.full(len(looks), 0.05), looks)).sum()
     assert 0.0499 < spent <= 0.05
+
+
+def test_tails_are_those_of_the_distributions() -> None:
+    from scipy.stats import binom, nbinom, poisson
+
+    mean, more = floats(0.01, 0.5, 3.0, 40.0, 5e3), np.arange(5.0)
+    for factor in (0.2, 1.0, 1.7):
+        at = np.ceil(mean * factor)
+        wide = count_tail(at, mean, 3 * mean, np.ones(5))
+        few, plain = few_tail(at, mean).plain, count_tail(at, mean, mean, np.ones(5))
+        np.testing.assert_allclose(wide, np.maximum(nbinom.logsf(at - 1, mean / 2, 1 / 3), SMALLEST), rtol=1e-9)
+        np.testing.assert_allclose(plain, np.maximum(poisson.logsf(at - 1, mean), SMALLEST), rtol=1e-9)
+        np.testing.assert_allclose(few, np.maximum(nbinom.logcdf(at, mean, 0.5), SMALLEST), rtol=1e-9)
+    hits, n = more.astype(np.int64), np.full(5, 4)
+    np.testing.assert_allclose(binomial_tail(hits, n, np.full(5, 0.3)).plain, binom.logsf(hits - 1, 4, 0.3), rtol=1e-9)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import promptscan.tiles
-from promptscan.tiles import joined, nearest_pairs, pairs_within
+from promptscan.tiles import joined, pairs_within
 from promptscan.vectors import Float32, unit
 
 A = unit(np.random.default_rng(0).standard_normal((40, 8)))
@@ -52,10 +52,13 @@ def test_of_a_row_with_more_pairs_the_nearest_are_left():
     assert not len(back[0])
 
 
-def test_nearest_pairs_are_the_nearest_and_all_where_there_are_fewer():
-    row, column, _ = nearest_pairs(A, B, 4)
+def test_without_a_limit_the_nearest_are_found_and_all_where_there_are_fewer():
+    nowhere = np.full(len(A), np.inf, np.float32)
+    ((row, column, _), back), *_ = pairs_within(A, B, nowhere, np.full(len(B), -1, np.float32), 4)
     assert {(r, c) for r in range(len(A)) for c in np.argsort(TRUE[r])[:4]} == set(zip(row, column, strict=True))
-    assert len(nearest_pairs(A, B[:2], 4)[0]) == 2 * len(A)
+    assert not len(back[0])
+    ((few, _),) = pairs_within(A, B[:2], nowhere, np.full(2, -1, np.float32), 4)
+    assert len(few[0]) == 2 * len(A)
 
 
 def test_limits_that_hardly_cut_and_rows_without_any_are_the_same_however_it_is_computed():
@@ -64,6 +67,14 @@ def test_limits_that_hardly_cut_and_rows_without_any_are_the_same_however_it_is_
     forward, back = (joined(parts) for parts in zip(*pairs_within(A, B, ours, theirs, len(B)), strict=True))
     assert set(zip(*forward[:2], strict=True)) == set(zip(*np.nonzero(ours[:, None] >= TRUE), strict=True))
     assert set(zip(*back[:2], strict=True)) == set(zip(*np.nonzero(theirs[:, None] >= TRUE.T), strict=True))
+
+
+def test_of_copies_the_first_are_taken():
+    copies = np.concatenate([B[:3], np.repeat(A[:1], 50, axis=0), B[3:]])
+    nowhere = np.full(2, np.inf, np.float32)
+    ((found, _),) = pairs_within(A[:2], copies, nowhere, np.full(len(copies), -1, np.float32), 20)
+    assert sorted(found[1][found[0] == 0]) == list(range(3, 23))
+    assert np.bincount(found[0]).tolist() == [20, 20]
 
 
 def test_copies_are_found_at_no_distance(product: str):

@@ -3,7 +3,8 @@
     python -m benchmarks.campaigns.size [--prompts 1000000] [--accounts 10000] [--families 6000] [--work DIR]
 
 A fifth of the prompts lie in families that people share by chance, all worded enough to be looked at; a twentieth come from five
-operations whose accounts share thirty templates each, with slots that are swept. Every text is its own, and has two slots filled.
+operations whose accounts share thirty templates each, with slots that are swept, and signed up in three days of their own. Every
+text is its own, and has two slots filled. An operation is found by a campaign that is hardly anything else.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ TABLE_ROWS = {  # table -> its rows; columns that are not named are NULL
     "members": "SELECT i AS clean_id, family_id, 1.0 AS probability FROM named WHERE family IS NOT NULL ORDER BY i",
     "accounts": (
         "SELECT 'a' || lpad(a::VARCHAR, 7, '0') AS account_id, TIMESTAMP '2026-01-04' - to_hours((CASE WHEN a < accounts // 10 "
-        "THEN d(a, 8) * 72 ELSE d(a, 8) * 9000 END)::BIGINT) AS created_at, 0 AS loaded FROM range({accounts}) r(a), sizes ORDER BY a"
+        "THEN a // (accounts // 10 // {operations}) * 240 + d(a, 8) * 72 ELSE d(a, 8) * 9000 END)::BIGINT) AS created_at, "
+        "0 AS loaded FROM range({accounts}) r(a), sizes ORDER BY a"
     ),
     "account_entities": (
         "SELECT 'a' || lpad(a::VARCHAR, 7, '0') AS account_id, kind, kind || '-' || CASE kind WHEN 'asn' THEN hash(a * 3) % 60 "
@@ -142,9 +144,10 @@ def measure(size: Size, store: Path) -> dict[str, Any]:
         alerts = one(con, "SELECT count(*) FROM alerts")[0]
         found = one(
             con,
-            "SELECT count(*) FROM (SELECT account_id[2:]::BIGINT // ? AS operation, count(*) AS n FROM campaign_accounts "
-            "WHERE account_id[2:]::BIGINT < ? GROUP BY operation) WHERE n >= ?",
-            [people(size), OPERATIONS * people(size), 0.95 * people(size)],
+            "SELECT count(DISTINCT operation) FROM (SELECT account_id[2:]::BIGINT // ? AS operation, count(*) AS n, "
+            "sum(n) OVER (PARTITION BY campaign_id) AS of_all FROM campaign_accounts GROUP BY campaign_id, operation) "
+            "WHERE operation < ? AND n >= ? AND n >= 0.95 * of_all",
+            [people(size), OPERATIONS, 0.95 * people(size)],
         )[0]
     shutil.rmtree(store, ignore_errors=True)
     return {

@@ -25,7 +25,7 @@ def weigh_groups(facts: Facts, findings: Sequence[Finding], weighed: Weighed, wi
     A family most of whose accounts are in no other family of its group is left out of it: everybody pastes a popular prompt.
     """
     group = linked(shared_families(facts, relatives=True), facts.n)
-    inner = Core(facts, group, 2).share(facts.family, facts.account, facts.n)
+    inner = Core(facts, group, 2).share()
     group = np.where(inner < INNER, group.max(initial=-1) + np.cumsum(inner < INNER), group)
     _, group = np.unique(group, return_inverse=True)
     size = np.bincount(group, minlength=1).astype(np.int64)

@@ -302,24 +302,18 @@ def _fills(con: duckdb.DuckDBPyConnection, n_families: int) -> Fills:
         "coalesce(min(s.ts), TIMESTAMP 'epoch') AS ts "
         "FROM sent s JOIN base_template_members m USING (clean_id) GROUP BY ALL)"
     )
-    rows = _columns(
-        con, "SELECT family, account, dense_rank() OVER (ORDER BY template) - 1 AS template FROM filled ORDER BY row"
-    )
+    rows = _columns(con, "SELECT family, account, template FROM filled ORDER BY row")
     slots = _columns(
         con,
-        "SELECT f.row, dense_rank() OVER (ORDER BY f.template, v.slot) - 1 AS slot, hash(v.value)::UBIGINT AS value, "
-        "dense_rank() OVER (ORDER BY f.template) - 1 AS template "
-        "FROM filled f JOIN base_slot_fills v ON v.clean_id = f.clean_id AND v.template_id = f.template_id "
-        "WHERE v.value <> '' ORDER BY f.row, v.slot",
+        "SELECT f.row, v.slot, hash(v.value)::UBIGINT AS value FROM filled f "
+        "JOIN base_slot_fills v ON v.clean_id = f.clean_id AND v.template_id = f.template_id WHERE v.value <> ''",
     )
-    slot = _int(slots["slot"])
-    owner = np.zeros(int(slot.max(initial=-1)) + 1, dtype=np.int64)
-    with_rows = _int(rows["template"])
-    row = _int(slots["row"])
-    owner[slot] = with_rows[row] if len(row) else 0
+    names, template = np.unique(_int(rows["template"]), return_inverse=True)
+    row, number = _int(slots["row"]), _int(slots["slot"])
+    most = int(number.max(initial=0)) + 1
     return Fills(
-        _int(rows["family"]), with_rows, _int(rows["account"]), row, slot,
-        np.asarray(slots["value"], dtype=np.uint64).view(np.int64), owner, n_families, int(with_rows.max(initial=-1)) + 1,
+        _int(rows["family"]), template.astype(np.int64), _int(rows["account"]), row, template[row] * most + number,
+        np.asarray(slots["value"], dtype=np.uint64).view(np.int64), np.repeat(np.arange(len(names)), most), n_families, len(names),
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1, told
     own = group[inside]
     weight = facts.n_prompts[inside].astype(np.float64)
     core = Core(facts, group, least)
-    kept = core.of(facts.family, facts.account)
+    kept = core.inside
     codes, place = distinct(group[facts.family[kept]], facts.account[kept])
     prompts = np.bincount(place, facts.prompts[kept], len(codes)).astype(np.int64)
     n_accounts = np.bincount(codes[:, 0], minlength=n).astype(np.int64)
@@ -73,20 +73,22 @@ class Core:
     """The accounts of each group that are in enough of its families."""
 
     def __init__(self, facts: Facts, group: Int64, least: int) -> None:
-        self.group, self.n = group, len(facts.accounts)
-        kept = group[facts.family] >= 0
-        codes, counts = np.unique(group[facts.family[kept]] * self.n + facts.account[kept], return_counts=True)
-        self.codes = codes[counts >= least]
+        self.family, self.n_families, self.n = facts.family, facts.n, len(facts.accounts)
+        self.pairs = facts.family * self.n + facts.account  # ascending
+        own = group[facts.family]
+        kept = np.flatnonzero(own >= 0)
+        _, place, counts = np.unique(own[kept] * self.n + facts.account[kept], return_inverse=True, return_counts=True)
+        self.inside = np.zeros(len(self.pairs), dtype=bool)
+        self.inside[kept] = counts[place] >= least
 
     def of(self, family: Int64, account: Int64) -> NDArray[np.bool_]:
-        """Say which rows, of a family and an account each, are of a core."""
-        own = self.group[family]
-        return (own >= 0) & np.isin(own * self.n + account, self.codes)
+        """Say which rows, of a family and an account of it each, are of a core."""
+        return self.inside[np.searchsorted(self.pairs, family * self.n + account)]
 
-    def share(self, family: Int64, account: Int64, n: int) -> NDArray[np.float64]:
-        """Return the share of each of n families' accounts that is of its group's core, float64 (n,)."""
-        size = np.bincount(family, minlength=n)
-        return np.asarray(np.bincount(family, self.of(family, account), n) / np.maximum(size, 1))
+    def share(self) -> NDArray[np.float64]:
+        """Return the share of each family's accounts that is of its group's core, float64 (f,)."""
+        size = np.bincount(self.family, minlength=self.n_families)
+        return np.asarray(np.bincount(self.family, self.inside, self.n_families) / np.maximum(size, 1))
 
 
 def distinct(*columns: Int64) -> tuple[Int64, Int64]:

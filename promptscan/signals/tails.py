@@ -61,27 +61,29 @@ def count_tail(observed: Float64, mean: Float64, variance: Float64, unit: Float6
     A negative binomial where the variance exceeds the mean, a Poisson distribution elsewhere: sums over pairs are rare
     events that come in clumps. Statistics that weigh their counts are divided by `unit`, the weight of a typical one.
     """
-    from scipy.stats import nbinom, poisson
+    from scipy.special import betainc, gammainc
 
     unit = np.where(unit > 0, unit, 1.0)
     k, mu, var = observed / unit, np.maximum(mean / unit, 1e-300), variance / unit**2
     wide = var > mu * (1 + 1e-9)
     r = np.where(wide, mu * mu / np.where(wide, var - mu, 1.0), 1.0)
     p = np.where(wide, np.clip(mu / np.maximum(var, 1e-300), 1e-300, 1.0), 0.5)
-    at = np.floor(k + 1e-9) - 1
+    least = np.maximum(np.floor(k + 1e-9), 0.0)
     with np.errstate(all="ignore"):
-        log_p = np.where(wide, nbinom.logsf(at, r, p), poisson.logsf(at, mu))
+        log_p = np.where(least > 0, np.log(np.where(wide, betainc(least, r, 1 - p), gammainc(least, mu))), 0.0)
     log_p = np.where(np.isnan(log_p), np.where(k > mu, SMALLEST, 0.0), log_p)
     return np.clip(np.where(observed > 0, log_p, 0.0), SMALLEST, 0.0)
 
 
 def few_tail(observed: Float64, mean: Float64, dispersion: float = 2.0) -> Tail:
-    """Return the tails P(count <= observed) of counts with a mean and `dispersion` times as much variance."""
-    from scipy.stats import nbinom
+    """Return the tails P(count <= observed) of counts with a mean and `dispersion` times as much variance: negative binomials."""
+    from scipy.special import betainc
 
     def log_p(mu: Float64) -> Float64:
+        r, more = np.maximum(mu, 1e-12) / (dispersion - 1), np.floor(observed) + 1
+        low, high = betainc(r, more, 1 / dispersion), betainc(more, r, 1 - 1 / dispersion)
         with np.errstate(all="ignore"):
-            found = nbinom.logcdf(np.floor(observed), np.maximum(mu, 1e-12) / (dispersion - 1), 1 / dispersion)
+            found = np.where(low > 0.5, np.log1p(-high), np.log(low))
         return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, neginf=SMALLEST), SMALLEST, 0.0), dtype=np.float64)
 
     return Tail(log_p(mean), log_p(mean / TOLERANCE))
@@ -89,11 +91,11 @@ def few_tail(observed: Float64, mean: Float64, dispersion: float = 2.0) -> Tail:
 
 def binomial_tail(k: NDArray[np.int64], n: NDArray[np.int64], p: Float64) -> Tail:
     """Return the tails P(at least k of n) at chance p, which may be one for all or one for each."""
-    from scipy.stats import binom
+    from scipy.special import betainc
 
     def log_p(chance: Float64) -> Float64:
         with np.errstate(all="ignore"):
-            found = binom.logsf(k - 1, n, np.clip(chance, 0.0, 1.0))
+            found = np.where(k > 0, np.log(betainc(np.maximum(k, 1), n - k + 1, np.clip(chance, 0.0, 1.0))), 0.0)
         return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, neginf=SMALLEST), SMALLEST, 0.0), dtype=np.float64)
 
     return Tail(log_p(p), log_p(TOLERANCE * p))
