@@ -29,9 +29,8 @@ def align(center: Words, others: Sequence[Words]) -> NDArray[np.int32]:
 
     Source: bit-parallel LCS: Hyyrö 2004; star alignment: Gusfield 1997, section 14.6.
     """
-    symbols: dict[str, int] = {}
-    columns = _symbols(center, symbols)
-    rows = [_symbols(other, symbols) for other in others]
+    symbols = _Symbols()
+    columns, *rows = ([*map(symbols.__getitem__, some.words)] for some in (center, *others))
     position = np.full((len(rows), len(columns)), -1, np.int32)
     for row, other in zip(position, rows, strict=True):
         for block in Indel.opcodes(columns, other):
@@ -42,9 +41,12 @@ def align(center: Words, others: Sequence[Words]) -> NDArray[np.int32]:
     return position
 
 
-def _symbols(words: Words, symbols: dict[str, int]) -> list[int]:
-    """Return words as numbers, equal for equal words."""
-    return [symbols.setdefault(word, len(symbols)) for word in words.words]
+class _Symbols(dict[str, int]):
+    """Numbers for words, equal for equal words."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = number = len(self)
+        return number
 
 
 def _close_ranks(position: NDArray[np.int32], columns: NDArray[np.int64], rows: list[list[int]]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
@@ -147,6 +148,7 @@ def _word_bits(members: list[Words]) -> dict[str, float]:
     return dict(zip(counts, bits.tolist(), strict=True))
 
 
+@lru_cache(maxsize=1 << 16)
 def prior_bits(word: str) -> float:
     """Return the bits of a word in text that was not seen."""
     if len(word) == 1 and word >= "\u3040" and word.isalpha():
@@ -263,7 +265,8 @@ def _saved(fixed: tuple[str, ...], found: list[list[str]], members: list[Words],
 def _compression(runs: _Runs, members: list[Words], cost: dict[str, float]) -> float:
     """Return the share of the bits of the texts that the runs save."""
     size = np.array([[len(some.words)] for some in members])
-    literal = sum(cost[word] for some in members for word in some.words) + float(_length_bits(size).sum())
+    words = chain.from_iterable(some.words for some in members)
+    literal = sum(map(cost.__getitem__, words)) + float(_length_bits(size).sum())
     saved = (len(runs.gaps) - 1) * float(runs.bits.sum()) + float(
         _length_bits(size).sum() - _length_bits(runs.gaps).sum()
     )

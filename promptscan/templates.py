@@ -137,10 +137,9 @@ def _anchors(fixed: tuple[str, ...]) -> tuple[Words, NDArray[np.int64], Counter[
     """Return the fixed words in one row, the part each is of, how often each occurs, and how many parts have any."""
     cut = [cut_words(part.casefold()) for part in fixed]
     words = [word for part in cut for word in part.words]
-    nowhere = np.zeros(len(words), np.int64)
     sizes = [len(part.words) for part in cut]
     return (
-        Words("", words, nowhere, nowhere),
+        Words("", words),
         np.repeat(np.arange(len(cut)), sizes),
         Counter(words),
         len(cut) - sizes.count(0),
@@ -152,7 +151,7 @@ def _folded(text: str) -> tuple[Words, Counter[str]]:
     """Return the words of a text without case, and how often each occurs; a text is tried with one template after another."""
     place = cut_words(text)
     words = [word.casefold() for word in place.words]
-    return Words(text, words, place.start, place.end), Counter(words)
+    return Words(text, words), Counter(words)
 
 
 def _aligned(fixed: tuple[str, ...], text: str) -> list[str] | None:

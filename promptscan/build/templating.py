@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import duckdb
@@ -207,7 +207,7 @@ def _join_templates(con: duckdb.DuckDBPyConnection, local: _Local, found: Found,
     if not known:
         return
     numbers, index = list(known), TemplateIndex.build(list(known.values()))
-    says = [fixed_bits(template.fixed) for template in known.values()]
+    says = cache(lambda place: fixed_bits(index.templates[place].fixed))
     query = "SELECT clean_id, clean FROM base_cleans WHERE clean_id >= $1 AND clean_id < $2 ORDER BY clean_id"
     for start in new[::JOINED]:
         rows = arrow(con, query, [start, min(start + JOINED, new.stop)])
@@ -216,7 +216,7 @@ def _join_templates(con: duckdb.DuckDBPyConnection, local: _Local, found: Found,
             if matched is None:
                 continue
             place, values = matched
-            if says[place] >= TELLING or says[place] >= MOSTLY * fixed_bits((text,)):
+            if says(place) >= TELLING or says(place) >= MOSTLY * fixed_bits((text,)):
                 found.values.append((clean_id, numbers[place], values))
     joined = np.array([clean_id for clean_id, _, _ in found.values], np.int64)
     local.template[np.isin(local.cleans, joined)] = JUST_JOINED
