@@ -104,7 +104,7 @@ def test_a_further_day_fires_nothing_again_and_keeps_the_names(watched: Path, tm
 
 def languages(store: Path) -> list[tuple[Any, ...]]:
     with Store(store) as opened, opened.connect() as con:
-        return con.execute("FROM base_account_languages ORDER BY ALL").fetchall()
+        return con.execute("FROM base_spoken_languages ORDER BY ALL").fetchall()
 
 
 def test_what_is_kept_of_accounts_that_sent_no_more_is_what_would_be_found_again(watched: Path, tmp_path: Path) -> None:

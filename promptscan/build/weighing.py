@@ -23,7 +23,7 @@ from promptscan.sql import one, write_parquet
 from promptscan.store import Writer
 
 INPUTS = ("stats", "families", "templates", "accounts", "bank_hits", "prompts")
-VERSION = "evidence 8"
+VERSION = "evidence 9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def keep_evidence(writer: Writer, con: duckdb.DuckDBPyConnection, weighing: Weig
         rows = {
             "family_evidence": evidence_table(weighing.findings, weighing.weighed.log10_e, facts.families),
             "family_axes": axes.table(),
-            "account_languages": known_languages(con),
+            "spoken_languages": known_languages(con),
         }
         write_parquet(con, directory, rows)
     if weighing.newest is not None:

@@ -158,7 +158,7 @@ def by_actor(facts: Facts) -> Facts:
         total=total,
         first=extreme(facts.first, who, n, np.minimum),
         created=np.where(single, extreme_at(facts.first, facts.created, who, n), none),
-        country=_country(facts.country, who, n),
+        place=_place(facts.place, who, n),
         organisation=np.full(n, -1, dtype=np.int64),
         family=pairs[:, 0],
         account=pairs[:, 1],
@@ -187,10 +187,10 @@ def _largest(values: Float64, who: Int64, n: int) -> Float64:
     return np.where(np.isinf(out), np.nan, out)
 
 
-def _country(country: Int64, who: Int64, n: int) -> Int64:
-    """Return the first account's country of each actor."""
+def _place(place: Int64, who: Int64, n: int) -> Int64:
+    """Return the first account's place of each actor."""
     out = np.zeros(n, dtype=np.int64)
-    out[who[::-1]] = country[::-1]
+    out[who[::-1]] = place[::-1]
     return out
 
 

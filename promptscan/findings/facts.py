@@ -24,7 +24,7 @@ LEAST = 4
 BIN = 600  # seconds within which prompts of two accounts are simultaneous
 DAY = 86_400
 SAMPLED = 8  # texts of an account whose languages are told
-LANGUAGES = 1  # number of the rule by which they are told: another rule has another one
+LANGUAGES = 2  # number of the rule by which they are told: another rule has another one
 OBFUSCATED = 0.05  # share of a text's characters from which it is disguised on purpose
 MODEL_DAYS = 2  # days after a release in which a move to it is a pivot
 WORDED, REUSED = 16, 0.3  # words in common, and their share of a text, from which a wording is no accident
@@ -58,14 +58,14 @@ class Facts:
     Attributes:
         families: ids. n_accounts, n_prompts, effective, reuse, frame, benign_share: (f,).
         accounts: ids. total: their prompts, int64 (a,). first, created: datetime64[us] (a,), NaT where unknown.
-        country: number of each account's country, 0 where unknown, int64 (a,).
+        place: number of each account's country and home language (`sql/spoken_languages.sql`), int64 (a,).
         organisation: number of the declared organisation of each account, -1 for none, int64 (a,).
         family, account, prompts: int64 (p,), by family then account. pair_first, pair_last: datetime64[us] (p,).
         relatives: families that are one thing to a person, int64 (r, 2), both ways.
         events: family, account, ten-minute bin: distinct, int64 (e, 3).
         bin_totals: accounts of the whole store in each bin, int64 (b, 2): bin and count.
         hours: distinct hours of the day in which each account wrote, int64 (a,).
-        languages: languages of a few of each account's texts, NaN where it has too few, float64 (a,).
+        languages: languages besides English of a few of each account's texts, 1 at least, NaN where they are too few, float64 (a,).
         inside: share of each account's prompts that are in eligible families, drawn to the store's by five prompts. float64 (a,).
         breadth: eligible families of each account, int64 (a,).
         obfuscated: pairs p with a disguised text, bool (p,); obfuscated_share: of all prompts.
@@ -88,7 +88,7 @@ class Facts:
     total: Int64
     first: Times
     created: Times
-    country: Int64
+    place: Int64
     organisation: Int64
     family: Int64
     account: Int64
@@ -163,6 +163,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
     by_account[spread["account"]] = spread["n"]
     asks, usual = _asks(con, releases)
     obfuscated, share = _obfuscated(con, pairs)
+    languages, place = _languages(con, len(people["account"]))
     facts = Facts(
         families=[str(name) for name in families["family_id"]],
         n_accounts=_int(families["n_accounts"]),
@@ -175,7 +176,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         total=_int(people["n_prompts"]),
         first=_times(people["first_ts"]),
         created=_times(people["created_at"]),
-        country=_one_of(con, "country", len(people["account"])) + 1,
+        place=place,
         organisation=_one_of(con, "org_id", len(people["account"])),
         family=_int(pairs["family"]),
         account=_int(pairs["account"]),
@@ -186,7 +187,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         events=_rows(con, events),
         bin_totals=_rows(con, bins),
         hours=by_account,
-        languages=_languages(con, len(people["account"])),
+        languages=languages,
         inside=np.zeros(0),
         breadth=np.zeros(0, dtype=np.int64),
         obfuscated=obfuscated,
@@ -219,23 +220,31 @@ def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
     return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)), names)
 
 
-def _languages(con: duckdb.DuckDBPyConnection, n: int) -> Float64:
+def _languages(con: duckdb.DuckDBPyConnection, n: int) -> tuple[Float64, Int64]:
+    """Return in how many languages each account writes, NaN where that is not known, and the number of its place."""
     con.execute(f"SET VARIABLE sampled = {SAMPLED}")
     con.execute(f"SET VARIABLE rule = {LANGUAGES}")
-    con.execute(script("account_languages"))
-    rows = _columns(con, "FROM account_languages")
-    out = np.full(n, np.nan)
-    enough = _int(rows["n_texts"]) >= SAMPLED // 2
-    out[_int(rows["account"])[enough]] = _int(rows["n_languages"])[enough]
-    return out
+    con.execute(script("spoken_languages"))
+    rows = _columns(
+        con,
+        "SELECT account, n_languages, n_texts, "
+        "CASE WHEN home IS NULL THEN 0 ELSE dense_rank() OVER (ORDER BY home NULLS FIRST) END AS home FROM spoken_languages",
+    )
+    languages, home = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
+    account, enough = _int(rows["account"]), _int(rows["n_texts"]) >= SAMPLED // 2
+    languages[account[enough]] = _int(rows["n_languages"])[enough]
+    home[account] = _int(rows["home"])
+    country = _one_of(con, "country", n) + 1
+    _, place = np.unique(country * (int(home.max(initial=0)) + 1) + home, return_inverse=True)
+    return languages, place.astype(np.int64)
 
 
 def known_languages(con: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Return the rows of the base table `account_languages`, once facts were read over the connection."""
+    """Return the rows of the base table `spoken_languages`, once facts were read over the connection."""
     return arrow(
         con,
-        "SELECT account_id, n_prompts, n_languages::BIGINT AS n_languages, n_texts::BIGINT AS n_texts, "
-        f"{LANGUAGES}::BIGINT AS rule FROM account_languages JOIN people USING (account) ORDER BY account",
+        "SELECT account_id, n_prompts, n_languages::BIGINT AS n_languages, home, n_texts::BIGINT AS n_texts, "
+        f"{LANGUAGES}::BIGINT AS rule FROM spoken_languages JOIN people USING (account) ORDER BY account",
     )
 
 

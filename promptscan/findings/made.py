@@ -13,7 +13,7 @@ FEW = 3
 MARGIN = 0.12  # of youth, see `shift`: what goes round brings new people
 WHOLE = 1_000_000  # accounts of a day that has the usual profile of hours
 REGIONAL = ("ip", "asn", "email_domain", "user_agent")
-"""What people of one country have in common anyway (its carriers' gateways, its networks): a family may be in one language."""
+"""What people of one country and language have in common anyway (its carriers' gateways, its networks): a family may be in one."""
 PRIVATE = (
     "payment_id",
     "api_key_id",
@@ -70,8 +70,8 @@ def shared(facts: Facts) -> list[Finding]:
 def _shared(facts: Facts, kind: str, sharing: Sharing) -> Finding:
     family, value, holder, account = owned(facts, sharing)
     if kind in REGIONAL:
-        whole = (facts.country[sharing.account], sharing.value, sharing.account)
-        found = placed_coincidences(family, value, holder, facts.country[account], whole, facts.n)
+        whole = (facts.place[sharing.account], sharing.value, sharing.account)
+        found = placed_coincidences(family, value, holder, facts.place[account], whole, facts.n)
     else:
         categories = Categories(
             sharing.totals, np.zeros(len(sharing.totals), np.int64), np.array([sharing.holders], dtype=np.int64)

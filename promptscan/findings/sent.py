@@ -94,14 +94,18 @@ def focus(facts: Facts) -> Finding:
 
 
 def language(facts: Facts) -> Finding:
-    """Say whether the accounts write in more languages than accounts that send families do."""
+    """Say whether the accounts write in more languages than accounts that send families do.
+
+    English is everybody's second language: that people of another write it too is no sign.
+    """
     found = shift(facts.family, facts.languages[facts.account], facts.languages, facts.n, MARGIN)
     mean = np.bincount(facts.family, np.nan_to_num(facts.languages[facts.account]), facts.n) / np.maximum(found.n, 1)
     usual = np.nanmean(facts.languages) if (~np.isnan(facts.languages)).any() else np.nan
     return Finding(
         "language", Group.SENT, mean, np.full(facts.n, usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, n: (
-            f"{n:,} accounts with enough texts write in {value:.1f} languages on average; accounts that send families in {expected:.1f}."
+            f"{n:,} accounts with enough texts write in {value:.1f} languages besides English, one at least; accounts that send "
+            f"families in {expected:.1f}."
         ),
     )  # fmt: skip
 

@@ -186,12 +186,13 @@ TABLES: dict[str, Table] = {
             "passed": "BOOLEAN",
         },
     ),
-    "account_languages": Table(
+    "spoken_languages": Table(
         "evidence",
         {
             "account_id": "VARCHAR",
             "n_prompts": "BIGINT",
             "n_languages": "BIGINT",
+            "home": "VARCHAR",
             "n_texts": "BIGINT",
             "rule": "BIGINT",
         },

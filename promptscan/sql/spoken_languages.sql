@@ -1,10 +1,11 @@
--- In how many languages each account that sends families writes: of a few of its texts, the script, or for Latin letters the
--- language whose commonest words it has most of. Rough, the same for everybody, and only compared. What the last build found of
--- an account by the same `rule` is kept while the account has sent nothing more: the sample would be the same.
-CREATE TEMP TABLE account_languages AS
+-- Which languages each account that sends families writes: of a few of its texts, the script, or for Latin letters the language
+-- whose commonest words it has most of. Rough, the same for everybody, and only compared. English is everybody's second language
+-- and does not count beside another; the home language is another one that most of the texts are in. What the last build found
+-- of an account by the same `rule` is kept while the account has sent nothing more: the sample would be the same.
+CREATE TEMP TABLE spoken_languages AS
 WITH kept AS (
-  SELECT p.account, k.n_languages, k.n_texts
-  FROM base_account_languages k
+  SELECT p.account, k.n_languages, k.home, k.n_texts
+  FROM base_spoken_languages k
   JOIN people p USING (account_id, n_prompts)
   SEMI JOIN pairs ON pairs.account = p.account
   WHERE k.rule = getvariable('rule')
@@ -47,9 +48,17 @@ spoken AS (
     )
   END AS language
   FROM (SELECT clean_id, head, regexp_split_to_array(head, '[^\p{L}]+') AS words FROM heads)
+),
+told AS (
+  SELECT account, language, count(*) AS n, sum(count(*)) OVER (PARTITION BY account) AS n_texts
+  FROM sampled JOIN spoken USING (clean_id)
+  WHERE language IS NOT NULL
+  GROUP BY account, language
 )
-SELECT account, count(DISTINCT language) AS n_languages, count(language) AS n_texts
-FROM sampled JOIN spoken USING (clean_id)
+SELECT
+  account, greatest(1, count(*) FILTER (WHERE language <> 'en')) AS n_languages,
+  max(language) FILTER (WHERE language <> 'en' AND 2 * n > n_texts) AS home, any_value(n_texts)::BIGINT AS n_texts
+FROM told
 GROUP BY account
 UNION ALL
 FROM kept
