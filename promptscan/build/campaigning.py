@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -22,6 +23,7 @@ from promptscan.campaigns import (
     Verdict,
     campaign_tables,
     find_campaigns,
+    join_silent,
     name_campaigns,
     still_merged,
 )
@@ -105,7 +107,7 @@ def _speaking(
     A campaign that has less evidence than any of its families needs is none: a group that speaks may hold a family of other
     people. Families that passed by themselves, or in an earlier build, need not be asked again. Of a group that speaks as
     a whole and by none of its parts, the parts are put together: on an operation's first day two of its families share
-    an account or none.
+    an account or none. Where a part speaks, the others may join it.
     """
     axes, facts = weighing.axes, weighing.facts
     wanted = facts.eligible | axes.passed
@@ -116,29 +118,32 @@ def _speaking(
     while True:
         campaigns = find_campaigns(traffic, passed[wanted], strength[wanted], facts.eligible[wanted], together[wanted])
         group = np.where(passed, _grouped(facts, campaigns), -1)  # those that came along speak for nobody
-        own = _strengths(weighing, group, len(campaigns), without)
+        own = _strengths(weighing, group, len(campaigns), without=without)
         needed = np.full(len(campaigns), np.inf)
         inside = np.flatnonzero(group >= 0)
         np.minimum.at(needed, group[inside], np.where(axes.passed, axes.needed, np.inf)[inside])
-        speaks = np.append(own >= needed, False)[group]
-        heard = np.unique(axes.group[speaks])
-        again = passed & (axes.group >= 0) & ~np.isin(axes.group, heard) & ~whole
-        silent = (group >= 0) & ~speaks & ~_backed(group, axes.firm & passed) & ~again
-        if not (again | silent).any():
+        loud = own >= needed
+        backed = np.isin(np.arange(len(campaigns)), group[axes.firm & passed])
+        parts = np.where(whole, -1, axes.group)  # each is asked once
+        joined = join_silent(
+            partial(_strengths, weighing, without=without), group, np.where(passed, parts, -1), own, loud | backed
+        )
+        came, group = joined != group, joined
+        speaks, known = np.append(loud, False)[group], np.append(backed, False)[group]
+        again = passed & (parts >= 0) & ~np.isin(parts, np.unique(parts[speaks]))
+        silent = (group >= 0) & ~speaks & ~known & ~again
+        if not (again | silent | came).any():
             break
-        whole, passed = whole | again, passed & ~silent
+        whole, passed = whole | again | came, passed & ~silent
         together = np.where(again, len(campaigns) + axes.group, group)
     return replace(weighing, axes=replace(axes, passed=passed)), replace(
         campaigns, score=np.maximum(campaigns.score, own)
     )
 
 
-def _backed(group: NDArray[np.int64], firm: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which families are of a campaign with a firm one, bool (f,)."""
-    return np.isin(group, np.unique(group[firm & (group >= 0)]))
-
-
-def _strengths(weighing: Weighing, group: NDArray[np.int64], n: int, without: tuple[str, ...]) -> NDArray[np.float64]:
+def _strengths(
+    weighing: Weighing, group: NDArray[np.int64], n: int, *, without: tuple[str, ...]
+) -> NDArray[np.float64]:
     """Return log10 e-values of n campaigns, float64 (n,); all other families are there too, each by itself, as in any weighing."""
     facts = weighing.facts
     apart = np.where(group >= 0, group, n + np.cumsum(group < 0) - 1)

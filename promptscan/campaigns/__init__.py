@@ -2,6 +2,7 @@
 
 from promptscan.campaigns.find import Campaigns, find_campaigns
 from promptscan.campaigns.naming import CampaignNames, name_campaigns, still_merged
+from promptscan.campaigns.parts import join_silent
 from promptscan.campaigns.tables import Verdict, campaign_tables
 from promptscan.campaigns.traffic import Traffic
 
@@ -12,6 +13,7 @@ __all__ = [
     "Verdict",
     "campaign_tables",
     "find_campaigns",
+    "join_silent",
     "name_campaigns",
     "still_merged",
 ]
