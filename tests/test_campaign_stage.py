@@ -127,6 +127,30 @@ def test_what_is_kept_of_accounts_that_sent_no_more_is_what_would_be_found_again
     assert languages(store) == kept
 
 
+@pytest.mark.parametrize("rules", ["the same", "others"])
+def test_what_other_rules_found_is_looked_at_anew(
+    watched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: str
+) -> None:
+    from promptscan.build import Run, build, weighing
+
+    store = Path(shutil.copytree(watched, tmp_path / "store"))
+    before = rows(store, "SELECT family_id, alpha, looks FROM family_axes ORDER BY ALL")
+    with Store(store) as opened, opened.connect() as con:
+        kinds = sorted({row[0] for row in con.execute("SELECT kind FROM family_evidence").fetchall()})
+    if rules == "others":
+        monkeypatch.setattr(weighing, "VERSION", "another")
+    with open_writer(store) as writer:
+        build(writer, Settings(store=store, evidence_without=",".join(kinds)), Run.start("build"))
+    kept = rules == "the same"
+    assert bool(rows(store, "FROM family_axes WHERE passed")) == kept
+    assert bool(rows(store, "FROM campaigns")) == kept
+    assert len(rows(store, "FROM alerts")) == 1
+    after = rows(store, "SELECT family_id, alpha, looks FROM family_axes ORDER BY ALL")
+    assert [(row["family_id"], row["alpha"]) for row in after] == [(row["family_id"], row["alpha"]) for row in before]
+    looked = sum(row["looks"] for row in after) - sum(row["looks"] for row in before)
+    assert looked == (0 if kept else sum(row["alpha"] > 0 for row in before))
+
+
 def test_another_order_of_the_rows_gives_the_same_campaign(log: Path, watched: Path, tmp_path: Path) -> None:
     table = pq.read_table(log / "prompts.parquet")
     pq.write_table(table.take(list(range(len(table)))[::-1]), tmp_path / "reversed.parquet")

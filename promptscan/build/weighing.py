@@ -23,7 +23,7 @@ from promptscan.sql import one, write_parquet
 from promptscan.store import Writer
 
 INPUTS = ("stats", "families", "templates", "accounts", "bank_hits", "prompts")
-VERSION = "evidence 9"
+VERSION = "evidence 10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def weigh_evidence(
     newest = one(con, "SELECT max(ts) FROM base_prompts")[0]
     accounts = read_facts(con, releases)
     facts = by_actor(accounts)
-    before, budget = _before(con), settings.alert_budget * _days(writer, con, newest)
+    before, budget = _before(writer, con), settings.alert_budget * _days(writer, con, newest)
     findings = find(facts)
     weighed = weigh(findings, facts.eligible, settings.left_out)
     groups = weigh_groups(facts, findings, weighed, settings.left_out)
@@ -103,7 +103,7 @@ def keep_evidence(writer: Writer, con: duckdb.DuckDBPyConnection, weighing: Weig
     writer.drop("evidence")
     nulls = {kind: round(scale, 4) for kind, scale in sorted(weighing.weighed.nulls.items())}
     facts, axes = weighing.facts, weighing.axes
-    with writer.segment("evidence", key=weighing.key, meta={"nulls": nulls, "key": key}) as directory:
+    with writer.segment("evidence", key=weighing.key, meta={"nulls": nulls, "key": key, "rules": VERSION}) as directory:
         rows = {
             "family_evidence": evidence_table(weighing.findings, weighing.weighed.log10_e, facts.families),
             "family_axes": axes.table(),
@@ -122,17 +122,22 @@ def _before_digest(before: Before) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _before(con: duckdb.DuckDBPyConnection) -> Before:
+def _before(writer: Writer, con: duckdb.DuckDBPyConnection) -> Before:
+    """Read what was kept of families. Where other rules found it, only their shares of the budget stay: all are looked at anew."""
     rows: Any = con.execute(
         "SELECT family_id, alpha, peak, looks, n_prompts, passed FROM base_family_axes ORDER BY family_id[3:]::BIGINT"
     ).fetchnumpy()
+    n, same = (
+        len(rows["family_id"]),
+        all(one.meta.get("rules") == VERSION for one in writer.manifest.of_kind("evidence")),
+    )
     return Before(
         [str(name) for name in rows["family_id"]],
         np.asarray(rows["alpha"], dtype=np.float64),
-        np.asarray(rows["peak"], dtype=np.float64),
+        np.asarray(rows["peak"], dtype=np.float64) if same else np.full(n, -1.0),
         np.asarray(rows["looks"], dtype=np.int64),
-        np.asarray(rows["n_prompts"], dtype=np.int64),
-        np.asarray(rows["passed"], dtype=bool),
+        np.asarray(rows["n_prompts"], dtype=np.int64) if same else np.zeros(n, dtype=np.int64),
+        np.asarray(rows["passed"], dtype=bool) & same,
     )
 
 
