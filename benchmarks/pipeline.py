@@ -9,6 +9,7 @@ Simulates a log of each size (20 prompts an account, 45 days), scans it in a pro
 * search latency, warm, one query at a time, over everything `Store.search` does: cleaning, embedding, index, exact
   re-rank, explanation, joins. Queries are texts of another simulation, so they are not in the store;
 * recall@10 of those same queries against exact search;
+* what was found of the six campaigns in the log, whose truth is known;
 * `scan` again with nothing new, and with one more day, beside that day in a store of its own.
 
 --search-only and --day-only repeat the part about search, and about one more day, on the stores of an earlier run. Sizes that are in the results file already are skipped, so that a stopped run goes on where it was; --fresh measures again.
@@ -35,6 +36,7 @@ import pyarrow.parquet as pq
 from benchmarks import machine
 from promptscan.api import Store
 from promptscan.embed import embed_texts
+from promptscan.evaluation import evaluate
 from promptscan.exact import exact_search
 from promptscan.normalise import clean_one
 from promptscan.simulate import SimulationConfig, simulate
@@ -93,7 +95,7 @@ def measure(size: int, work: Path) -> dict[str, Any]:
     run = scan(folder / "store", log.prompts, log.accounts)
     seconds = time.perf_counter() - begin
     found = {"prompts": size, "scan_seconds": seconds, "prompts_per_second": size / seconds, **of_run(run)}
-    found |= of_store(folder / "store")
+    found |= of_store(folder / "store") | {"found": detection(folder / "store", log.truth)}
     found["search"] = search(folder / "store", folder / "queries")
     begin = time.perf_counter()
     scan(folder / "store", log.prompts, log.accounts)
@@ -146,6 +148,20 @@ def of_store(store: Path) -> dict[str, Any]:
             "disk_bytes_per_text": sum(ref.size for ref in manifest.files()) / texts,
             "index_bytes_per_vector": index / rows,
         }
+
+
+def detection(store: Path, truth: Path) -> dict[str, Any]:
+    """Judge the campaigns of a store that was built at once."""
+    with Store(store) as opened:
+        alerts = evaluate(opened, truth).alerts
+    return {
+        "planted": len(alerts.campaigns),
+        "found": sum(one.days is not None for one in alerts.campaigns),
+        "alerts": alerts.alerts,
+        "false_alerts": alerts.false_alerts,
+        "precision": alerts.accounts.precision,
+        "recall": alerts.accounts.recall,
+    }
 
 
 def search(store: Path, folder: Path) -> dict[str, Any]:
@@ -263,6 +279,9 @@ def table(results: dict[str, Any]) -> str:
     row("graph: pairs with cosine ≥ .9 found", "≥ .999", lambda r: f"{r['graph']['close']:.4f}")
     row("distinct texts", "", lambda r: f"{r['texts']:,}")
     row("families", "", lambda r: f"{r['families']:,}")
+    row("planted campaigns found", "all", lambda r: _of_found(r, "{found} of {planted}"))
+    row("alerts, false ones of them", "≤ 45 false", lambda r: _of_found(r, "{alerts}, {false_alerts}"))
+    row("accounts: precision, recall", "≥ .99, ≥ .95", lambda r: _of_found(r, "{precision:.3f}, {recall:.3f}"))
     row("disk, bytes per text", "", lambda r: f"{r['disk_bytes_per_text']:,.0f}")
     row("index, bytes per vector", "≤ 70 at 1 M", lambda r: f"{r['index_bytes_per_vector']:.0f}")
     row("search p50, ms", "", lambda r: f"{r['search']['p50_ms']:.1f}")
@@ -275,6 +294,10 @@ def table(results: dict[str, Any]) -> str:
     first = results[sizes[-1]]["machine"] if sizes else {}
     note = f"Machine: {first.get('processor')}, {first.get('cores')} cores, {first.get('memory_gib')} GiB, load {first.get('load_1_minute', 0):.1f} at the start of the last size."
     return "\n".join([*lines, "", note, "", *day_stages(results, sizes)])
+
+
+def _of_found(result: dict[str, Any], form: str) -> str:
+    return form.format(**result["found"]) if "found" in result else "not measured"
 
 
 def day_stages(results: dict[str, Any], sizes: list[str]) -> list[str]:

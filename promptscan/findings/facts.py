@@ -74,6 +74,8 @@ class Facts:
         sharing: entities by kind.
         single: accounts that are no organisation, bool (a,); of facts by account all are.
         least: eligible families that an account is in at least: of facts about the cores of groups, 2.
+        met: family and account of all pairs, int64 (p', 2), where those above are only of families that are asked about; what
+            accounts share is counted over them.
         fills: slots of the families' templates.
     """
 
@@ -110,6 +112,7 @@ class Facts:
     fills: Fills
     single: Bool
     least: int = 1
+    met: Int64 | None = None
 
     @property
     def n(self) -> int:

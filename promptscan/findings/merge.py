@@ -23,7 +23,7 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1, told
         group: number of each family's group, -1 for none, int64 (f,).
         names: of the groups.
         least: families of the group that an account is in, or it is left out of it.
-        told: groups that evidence is wanted about, bool (n,); of others only who sent how much is kept. None: all.
+        told: groups that evidence is wanted about, bool (n,); of others only who sent them is kept. None: all.
     """
     n = len(names)
     wanted = group if told is None else np.where(np.append(told, False)[group], group, -1)
@@ -46,6 +46,9 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1, told
     present = core.of(facts.events[:, 0], facts.events[:, 1]) & (wanted[facts.events[:, 0]] >= 0)
     events, _ = distinct(group[facts.events[present, 0]], facts.events[present, 1], facts.events[present, 2])
     disguised = np.bincount(place, facts.obfuscated[kept], len(codes)) > 0
+    first = extreme(facts.pair_first[kept], place, len(codes), np.minimum)
+    last = extreme(facts.pair_last[kept], place, len(codes), np.maximum)
+    some = slice(None) if told is None else np.flatnonzero(told[codes[:, 0]])
     return replace(
         facts,
         families=names,
@@ -55,17 +58,18 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1, told
         reuse=_mean(own, facts.reuse[inside], weight, n),
         frame=np.rint(_mean(own, facts.frame[inside], weight, n)).astype(np.int64),
         benign_share=_mean(own, facts.benign_share[inside], weight, n),
-        family=codes[:, 0],
-        account=codes[:, 1],
-        prompts=prompts,
-        pair_first=extreme(facts.pair_first[kept], place, len(codes), np.minimum),
-        pair_last=extreme(facts.pair_last[kept], place, len(codes), np.maximum),
+        family=codes[some, 0],
+        account=codes[some, 1],
+        prompts=prompts[some],
+        pair_first=first[some],
+        pair_last=last[some],
         relatives=related,
         events=events,
-        obfuscated=disguised,
+        obfuscated=disguised[some],
         asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
         fills=_grouped_fills(facts.fills, wanted, n, core.of(facts.fills.family, facts.fills.account)),
         least=least,
+        met=codes,
     )
 
 

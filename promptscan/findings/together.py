@@ -58,8 +58,9 @@ def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
     """
     from scipy.sparse import csr_array
 
-    kept = facts.eligible[facts.family] & facts.single[facts.account]
-    family, account = facts.family[kept], facts.account[kept]
+    family, account = (facts.family, facts.account) if facts.met is None else facts.met.T
+    kept = facts.eligible[family] & facts.single[account]
+    family, account = family[kept], account[kept]
     breadth = np.bincount(account, minlength=len(facts.accounts))
     usable = breadth[account] <= SPREAD
     family, account = family[usable], account[usable]
