@@ -125,9 +125,8 @@ def _speaking(
         loud = own >= needed
         backed = np.isin(np.arange(len(campaigns)), group[axes.firm & passed])
         parts = np.where(whole, -1, axes.group)  # each is asked once
-        joined = join_silent(
-            partial(_strengths, weighing, without=without), group, np.where(passed, parts, -1), own, loud | backed
-        )
+        asked = np.where(passed & ~np.append(backed & ~loud, False)[group], parts, -1)
+        joined = join_silent(partial(_strengths, weighing, without=without), group, asked, own, loud)
         came, group = joined != group, joined
         speaks, known = np.append(loud, False)[group], np.append(backed, False)[group]
         again = passed & (parts >= 0) & ~np.isin(parts, np.unique(parts[speaks]))
