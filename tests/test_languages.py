@@ -52,7 +52,7 @@ def con() -> duckdb.DuckDBPyConnection:
 
 
 def test_english_is_everybodys_second_language(con: duckdb.DuckDBPyConnection) -> None:
-    count, _ = _languages(con, len(WRITTEN))
+    count, _, _ = _languages(con, len(WRITTEN))
     told = dict(zip(WRITTEN, count.tolist(), strict=True))
     assert [told[name] for name in ("hindi", "both", "english", "half", "many")] == [1, 1, 1, 2, 2]
     assert np.isnan([told["few"], told["silent"]]).all()
@@ -65,7 +65,7 @@ def test_a_home_language_is_one_that_most_texts_are_in(con: duckdb.DuckDBPyConne
 
 
 def test_a_place_is_a_country_and_a_home_language(con: duckdb.DuckDBPyConnection) -> None:
-    _, place = _languages(con, len(WRITTEN))
+    _, _, place = _languages(con, len(WRITTEN))
     of = dict(zip(WRITTEN, place.tolist(), strict=True))
     assert of["hindi"] == of["both"] == of["few"]
     assert of["half"] == of["many"] == of["silent"]
@@ -76,5 +76,5 @@ def test_what_is_kept_of_an_account_is_not_told_again(con: duckdb.DuckDBPyConnec
     con.execute("INSERT INTO base_spoken_languages VALUES ('hindi', 1, 3, 'fr', ?, ?)", [SAMPLED, LANGUAGES])
     con.execute("INSERT INTO base_spoken_languages VALUES ('english', 9, 3, 'fr', ?, ?)", [SAMPLED, LANGUAGES])  # sent more
     con.execute("INSERT INTO base_spoken_languages VALUES ('half', 1, 3, 'fr', ?, ?)", [SAMPLED, LANGUAGES - 1])  # another rule
-    count, _ = _languages(con, len(WRITTEN))
+    count, _, _ = _languages(con, len(WRITTEN))
     assert count[[0, 2, 3]].tolist() == [3, 1, 2]

@@ -158,7 +158,8 @@ def by_actor(facts: Facts) -> Facts:
         total=total,
         first=extreme(facts.first, who, n, np.minimum),
         created=np.where(single, extreme_at(facts.first, facts.created, who, n), none),
-        place=_place(facts.place, who, n),
+        home=_of_first(facts.home, who, n),
+        place=_of_first(facts.place, who, n),
         organisation=np.full(n, -1, dtype=np.int64),
         family=pairs[:, 0],
         account=pairs[:, 1],
@@ -187,10 +188,10 @@ def _largest(values: Float64, who: Int64, n: int) -> Float64:
     return np.where(np.isinf(out), np.nan, out)
 
 
-def _place(place: Int64, who: Int64, n: int) -> Int64:
-    """Return the first account's place of each actor."""
+def _of_first(values: Int64, who: Int64, n: int) -> Int64:
+    """Return what each actor's first account has."""
     out = np.zeros(n, dtype=np.int64)
-    out[who[::-1]] = place[::-1]
+    out[who[::-1]] = values[::-1]
     return out
 
 

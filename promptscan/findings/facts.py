@@ -58,7 +58,8 @@ class Facts:
     Attributes:
         families: ids. n_accounts, n_prompts, effective, reuse, frame, benign_share: (f,).
         accounts: ids. total: their prompts, int64 (a,). first, created: datetime64[us] (a,), NaT where unknown.
-        place: number of each account's country and home language (`sql/spoken_languages.sql`), int64 (a,).
+        home: number of each account's home language (`sql/spoken_languages.sql`), 0 for English and where none is known, int64 (a,).
+        place: number of its country and home language, int64 (a,).
         organisation: number of the declared organisation of each account, -1 for none, int64 (a,).
         family, account, prompts: int64 (p,), by family then account. pair_first, pair_last: datetime64[us] (p,).
         relatives: families that are one thing to a person, int64 (r, 2), both ways.
@@ -90,6 +91,7 @@ class Facts:
     total: Int64
     first: Times
     created: Times
+    home: Int64
     place: Int64
     organisation: Int64
     family: Int64
@@ -166,7 +168,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
     by_account[spread["account"]] = spread["n"]
     asks, usual = _asks(con, releases)
     obfuscated, share = _obfuscated(con, pairs)
-    languages, place = _languages(con, len(people["account"]))
+    languages, home, place = _languages(con, len(people["account"]))
     facts = Facts(
         families=[str(name) for name in families["family_id"]],
         n_accounts=_int(families["n_accounts"]),
@@ -179,6 +181,7 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
         total=_int(people["n_prompts"]),
         first=_times(people["first_ts"]),
         created=_times(people["created_at"]),
+        home=home,
         place=place,
         organisation=_one_of(con, "org_id", len(people["account"])),
         family=_int(pairs["family"]),
@@ -223,8 +226,8 @@ def _sharing(con: duckdb.DuckDBPyConnection, kind: str) -> Sharing:
     return Sharing(account, value, np.bincount(value).astype(np.int64), len(np.unique(account)), names)
 
 
-def _languages(con: duckdb.DuckDBPyConnection, n: int) -> tuple[Float64, Int64]:
-    """Return in how many languages each account writes, NaN where that is not known, and the number of its place."""
+def _languages(con: duckdb.DuckDBPyConnection, n: int) -> tuple[Float64, Int64, Int64]:
+    """Return in how many languages each account writes, NaN where that is not known, and the numbers of its home and place."""
     con.execute(f"SET VARIABLE sampled = {SAMPLED}")
     con.execute(f"SET VARIABLE rule = {LANGUAGES}")
     con.execute(script("spoken_languages"))
@@ -239,7 +242,7 @@ def _languages(con: duckdb.DuckDBPyConnection, n: int) -> tuple[Float64, Int64]:
     home[account] = _int(rows["home"])
     country = _one_of(con, "country", n) + 1
     _, place = np.unique(country * (int(home.max(initial=0)) + 1) + home, return_inverse=True)
-    return languages, place.astype(np.int64)
+    return languages, home, place.astype(np.int64)
 
 
 def known_languages(con: duckdb.DuckDBPyConnection) -> pa.Table:

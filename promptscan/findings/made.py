@@ -25,21 +25,26 @@ WORDS = {
 
 
 def creation(facts: Facts) -> Finding:
-    """Say whether accounts that were made on one day were made in the same hour of it more often than accounts are.
+    """Say whether accounts that were made on one day were made in the same hour of it more often than accounts of their places are.
 
-    That many are made on one day is no sign: a prompt that goes round brings new people, through all of the day.
+    That many are made on one day is no sign: a prompt that goes round brings new people, through all of the day. A place has its own
+    day.
     """
     known = ~np.isnat(facts.created)
     hours = np.where(known, facts.created, np.datetime64(0, "us")).astype("datetime64[h]").astype(np.int64)
-    profile = np.bincount(hours[known] % 24, minlength=24) + 1  # no hour is impossible
     has = known[facts.account]
-    family, hour = facts.family[has], hours[facts.account[has]]
-    days, day = np.unique(hour // 24, return_inverse=True)
-    share = np.rint(profile / profile.sum() * WHOLE).astype(np.int64)
-    categories = Categories(
-        np.tile(share, len(days)), np.repeat(np.arange(len(days)), 24), np.full(len(days), WHOLE, dtype=np.int64)
-    )
-    found = coincidences(family, day * 24 + hour % 24, categories, family, day.astype(np.int64), facts.n)
+    family, account = facts.family[has], facts.account[has]
+    days, day = np.unique(hours[account] // 24, return_inverse=True)
+    groups, group = np.unique(family * len(days) + day, return_inverse=True)  # of one family and day
+    dated = np.flatnonzero(known)
+    found = placed_coincidences(
+        group,
+        hours[account] % 24,
+        group,
+        facts.place[account],
+        (facts.place[dated], hours[dated] % 24, dated),
+        len(groups),
+    ).joined(groups // max(len(days), 1), facts.n)
     return Finding(
         "creation", Group.MADE, found.pairs, found.expected, found.holders, found.tail(), found.holders >= FEW,
         lambda value, expected, n: (

@@ -7,7 +7,7 @@ import numpy as np
 from promptscan.evidence import Finding, Group
 from promptscan.findings.facts import Facts
 from promptscan.findings.together import companionship, shared_families
-from promptscan.signals.ranks import shift
+from promptscan.signals.ranks import shift, within
 from promptscan.signals.sweeps import partition, sweep
 from promptscan.signals.tails import Tail, binomial_tail
 
@@ -76,16 +76,16 @@ def companions(facts: Facts) -> Finding:
 
 
 def focus(facts: Facts) -> Finding:
-    """Say which share of their traffic the accounts send in shared families."""
-    found = shift(
-        facts.family,
-        facts.inside[facts.account],
-        np.where(facts.breadth >= facts.least, facts.inside, np.nan),
-        facts.n,
-        MARGIN,
-    )
+    """Say which share of their traffic the accounts send in shared families, beside accounts of their home language.
+
+    A language has its own share of texts that are alike.
+    """
+    inside = np.where(facts.breadth >= facts.least, facts.inside, np.nan)
+    place = within(inside, facts.home)
+    found = shift(facts.family, place[facts.account], place, facts.n, MARGIN)
+    shown = shift(facts.family, inside[facts.account], inside, facts.n, MARGIN)
     return Finding(
-        "focus", Group.SENT, found.median, np.full(facts.n, found.usual), found.n, found.tail(), found.n >= FEW,
+        "focus", Group.SENT, shown.median, np.full(facts.n, shown.usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, _: (
             f"Half of its accounts send at least {value:.0%} of their prompts in families that several accounts share; "
             f"the usual account that sends any: {expected:.0%}."

@@ -27,14 +27,15 @@ class SharedFamilies:
     """Accounts that pairs of eligible families have in common.
 
     The null is that of a configuration model (Newman 2010, "Networks", section 13.2): an account that is in d families is in
-    family g with chance d K_g / D, with K_g the accounts of g and D all such pairs, so that busy accounts explain themselves.
+    family g with chance d K_g / D, with K_g the accounts of g and D all such pairs, so that busy accounts explain themselves. It
+    holds within each of h home languages: people of one send its families, and no other's.
 
     Attributes:
         family, other: pairs with common accounts, both ways, int64 (q,).
         common: accounts in both, int64 (q,).
-        size: accounts of each family, int64 (f,).
-        reach: other families of a family's accounts, counted once an account; int64 (f,).
-        total: D.
+        size: accounts of each family by home language, int64 (f, h).
+        reach: other families of these accounts, counted once an account; int64 (f, h).
+        total: D of each, int64 (h,).
     """
 
     family: Int64
@@ -42,11 +43,12 @@ class SharedFamilies:
     common: Int64
     size: Int64
     reach: Int64
-    total: int
+    total: Int64
 
     def expected(self) -> Float64:
         """Return the accounts that each pair has in common by chance, float64 (q,)."""
-        return np.asarray(self.reach[self.family] * self.size[self.other] / max(self.total, 1), dtype=np.float64)
+        chance = self.size / np.maximum(self.total, 1)
+        return np.asarray((self.reach[self.family] * chance[self.other]).sum(axis=1), dtype=np.float64)
 
 
 def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
@@ -73,9 +75,11 @@ def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
         first, second, common = first[~related], second[~related], common[~related]
     order = np.lexsort((second, first))
     first, second, common = first[order], second[order], common[order]
-    size = np.bincount(family, minlength=facts.n).astype(np.int64)
-    reach = np.bincount(family, breadth[account] - 1, facts.n).astype(np.int64)
-    return SharedFamilies(first, second, common.astype(np.int64), size, reach, len(family))
+    n_homes = int(facts.home.max(initial=0)) + 1
+    cell, cells = family * n_homes + facts.home[account], facts.n * n_homes
+    size = np.bincount(cell, minlength=cells).astype(np.int64).reshape(-1, n_homes)
+    reach = np.bincount(cell, breadth[account] - 1, cells).astype(np.int64).reshape(-1, n_homes)
+    return SharedFamilies(first, second, common.astype(np.int64), size, reach, size.sum(axis=0))
 
 
 def companionship(together: SharedFamilies, n_families: int) -> Repeats:
@@ -83,18 +87,24 @@ def companionship(together: SharedFamilies, n_families: int) -> Repeats:
 
     With λ_g accounts expected in common with family g, pairs have mean λ²/2 and variance λ²/2 + λ³.
     """
-    chance = together.size / max(together.total, 1)
-    weight = np.maximum(-np.log(np.maximum(chance, 1e-12)), 0.0)
+    chance = together.size / np.maximum(together.total, 1)
+    whole = together.size.sum(axis=1) / max(int(together.total.sum()), 1)
+    weight = np.maximum(-np.log(np.maximum(whole, 1e-12)), 0.0)
     met = together.common * (together.common - 1) / 2
     pairs = summed(together.family, met, n_families)
     observed = summed(together.family, met * weight[together.other], n_families)
-    two = [float((weight**power * chance**2).sum()) for power in (0, 1, 2)]
-    three = float((weight**2 * chance**3).sum())
     reach = together.reach.astype(np.float64)
-    mean, variance = reach**2 / 2 * two[1], reach**2 / 2 * two[2] + reach**3 * three
-    unit = np.full(n_families, two[2] / two[1] if two[1] > 0 else 1.0)
-    tail = tolerant_count(observed, mean, variance, unit)
-    return Repeats(pairs, reach**2 / 2 * two[0], tail, np.where(reach > 0, together.size, 0))
+    # sums over g of λ_g² and λ_g³, weighted, λ_g being linear in the family's reach into each home language
+    two = [
+        np.einsum("fl,lm,fm->f", reach, (chance * weight[:, None] ** power).T @ chance, reach, optimize=True) / 2
+        for power in (0, 1, 2)
+    ]
+    cubes = np.einsum("gl,gm,gn->lmn", chance * weight[:, None] ** 2, chance, chance, optimize=True)
+    three = np.einsum("fl,fm,fn,lmn->f", reach, reach, reach, cubes, optimize=True)
+    unit = np.divide(two[2], two[1], out=np.ones(n_families), where=two[1] > 0)
+    tail = tolerant_count(observed, two[1], two[2] + three, unit)
+    n = together.size.sum(axis=1)
+    return Repeats(pairs, two[0], tail, np.where(together.reach.any(axis=1), n, 0))
 
 
 def linked(together: SharedFamilies, n_families: int) -> Int64:

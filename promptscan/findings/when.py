@@ -8,11 +8,12 @@ from promptscan.evidence import Finding, Group
 from promptscan.findings.facts import BIN, DAY, MODEL_DAYS, Facts
 from promptscan.signals.clock import pivot, replacement
 from promptscan.signals.coincidence import Categories, coincidences
-from promptscan.signals.ranks import shift
+from promptscan.signals.ranks import shift, within
 
 FEW = 3
 MARGIN = 0.05  # of the hours of the day, see `shift`
 BUSY = 12  # prompts from which the hours of an account say something
+OWN = 0.25  # share of its prompts in a family from which they say something of it: a relay, awake for everybody, sends everything
 
 
 def synchrony(facts: Facts) -> Finding:
@@ -38,26 +39,18 @@ def round_the_clock(facts: Facts) -> Finding:
     """Say whether accounts spread over more hours of the day than others with as many prompts."""
     size = np.floor(np.log2(np.maximum(facts.total, 1))).astype(np.int64)
     hours = np.where((facts.total >= BUSY) & (facts.hours > 0), facts.hours.astype(np.float64), np.nan)
-    place = _within(hours, size)
-    found = shift(facts.family, place[facts.account], place, facts.n, MARGIN)
-    shown = shift(facts.family, hours[facts.account], hours, facts.n, MARGIN)
+    place = within(hours, size)
+    own = np.flatnonzero(facts.prompts >= OWN * facts.total[facts.account])
+    family, account = facts.family[own], facts.account[own]
+    found = shift(family, place[account], place, facts.n, MARGIN)
+    shown = shift(family, hours[account], hours, facts.n, MARGIN)
     return Finding(
         "round_the_clock", Group.TIME, shown.median, np.full(facts.n, shown.usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, n: (
-            f"{n:,} accounts with {BUSY} prompts or more were active in {value:,.0f} hours of the day (median), the usual one in {expected:,.0f}."
+            f"{n:,} accounts with {BUSY} prompts or more, {OWN:.0%} of them of it, were active in {value:,.0f} hours of the day "
+            f"(median), the usual one in {expected:,.0f}."
         ),
     )  # fmt: skip
-
-
-def _within(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Return the share of the group that each value is above, ties by half; NaN stays."""
-    out = np.full(len(values), np.nan)
-    for number in np.unique(group):
-        rows = np.flatnonzero((group == number) & ~np.isnan(values))
-        ordered = np.sort(values[rows])
-        low, high = np.searchsorted(ordered, values[rows], "left"), np.searchsorted(ordered, values[rows], "right")
-        out[rows] = (low + high) / (2 * max(len(rows), 1))
-    return out
 
 
 def moved(facts: Facts) -> Finding:

@@ -7,8 +7,8 @@ common account. A pair counts by the rarity of what it shares, so what everybody
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,21 @@ class Coincidences:
     def tail(self) -> Tail:
         """Return the chance of at least as many."""
         return tolerant_count(self.observed, self.mean, self.variance, self.unit)
+
+    def joined(self, family: Int64, n_families: int) -> Self:
+        """Return the sums over some rows of each family, which are independent of each other; family: int64 (f,)."""
+        pairs, observed, mean, variance, expected, weighed, holders = (
+            summed(family, values, n_families)
+            for values in (
+                *(self.pairs, self.observed, self.mean, self.variance, self.expected, self.unit * self.mean),
+                self.holders,
+            )
+        )
+        unit = np.divide(weighed, mean, out=np.ones(n_families), where=mean > 0)
+        return replace(
+            self, pairs=pairs, observed=observed, mean=mean, variance=variance, expected=expected, unit=unit,
+            holders=holders.astype(np.int64),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

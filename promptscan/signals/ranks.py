@@ -68,6 +68,17 @@ def shift(family: Int64, values: Float64, population: Float64, n_families: int, 
     return Shift(_medians(family, values, n), higher, score, beyond, n, float(np.median(ordered)))
 
 
+def within(values: Float64, group: Int64) -> Float64:
+    """Return the share of its group's values that each value is above, ties by half; NaN stays. float64 (n,)."""
+    out = np.full(len(values), np.nan)
+    for number in np.unique(group):
+        rows = np.flatnonzero((group == number) & ~np.isnan(values))
+        ordered = np.sort(values[rows])
+        low, high = np.searchsorted(ordered, values[rows], "left"), np.searchsorted(ordered, values[rows], "right")
+        out[rows] = (low + high) / (2 * max(len(rows), 1))
+    return out
+
+
 def _places(ordered: Float64, values: Float64) -> Float64:
     """Return the share of the population below each value, ties by half."""
     low, high = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
