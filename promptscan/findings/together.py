@@ -46,9 +46,9 @@ class SharedFamilies:
     total: Int64
 
     def expected(self) -> Float64:
-        """Return the accounts that each pair has in common by chance, float64 (q,)."""
-        chance = self.size / np.maximum(self.total, 1)
-        return np.asarray((self.reach[self.family] * chance[self.other]).sum(axis=1), dtype=np.float64)
+        """Return the accounts that each pair has in common by chance, all languages taken together; float64 (q,)."""
+        reach, size = self.reach.sum(axis=1), self.size.sum(axis=1)
+        return np.asarray(reach[self.family] * size[self.other] / max(int(self.total.sum()), 1), dtype=np.float64)
 
 
 def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
