@@ -47,7 +47,7 @@ def round_the_clock(facts: Facts) -> Finding:
     return Finding(
         "round_the_clock", Group.TIME, shown.median, np.full(facts.n, shown.usual), found.n, found.tail(), found.n >= FEW,
         lambda value, expected, n: (
-            f"{n:,} accounts with {BUSY} prompts or more, {OWN:.0%} of them of it, were active in {value:,.0f} hours of the day "
+            f"{n:,} accounts that sent {BUSY} prompts or more, {OWN:.0%} of them here, were active in {value:,.0f} hours of the day "
             f"(median), the usual one in {expected:,.0f}."
         ),
     )  # fmt: skip
