@@ -22,7 +22,7 @@ from promptscan.cells import Cells
 from promptscan.errors import UsageError
 from promptscan.exact import exact_search
 from promptscan.graph import Graph, GraphDelta, Int32, nearest
-from promptscan.tiles import CANCELLED, Pairs, joined, pairs_within
+from promptscan.tiles import CANCELLED, NOWHERE, Pairs, joined, pairs_within
 from promptscan.vectors import Float32, Int64, Vectors
 
 K = 16
@@ -33,7 +33,6 @@ _EXACT_ROWS = 4096
 _MAX_MEMBERS = 32_768  # of a cell that k-means could not split, a text sees at most twice this many
 _UNIT_ROWS = 131_072
 _NOTHING = np.iinfo(np.int64).max
-_NONE = -1.0  # a limit that no distance is within
 _MAX_CANDIDATES = 8_000_000  # held before they are cut to the best of each text
 _BLOCK = 65_536
 
@@ -220,8 +219,8 @@ class _Join:
         return candidates, self._gained(joined(gained), near, rows, others, members)
 
     def _limits(self, members: Int64) -> Float32:
-        """Squared distance of each old member's k-th neighbour; `_NONE` for new members."""
-        limits = np.full(len(members), _NONE, dtype=np.float32)
+        """Squared distance of each old member's k-th neighbour; `NOWHERE` for new members."""
+        limits = np.full(len(members), NOWHERE, dtype=np.float32)
         if self.old is not None:
             was = members < self.first_row
             limits[was] = self.old.distances[members[was], -1] ** 2 + CANCELLED

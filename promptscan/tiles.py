@@ -17,7 +17,7 @@ Pairs = tuple[Int64, Int64, Float32]
 """Row in the first block, row in the second, squared distance (0..4, off by less than `CANCELLED`); any order."""
 
 CANCELLED = 2e-5  # squared distances of float32 unit rows are off by less than this: they come from a difference
-_NOWHERE = -1.0  # a limit that no squared distance is within
+NOWHERE = -1.0  # a limit that no squared distance is within
 _TILE = 1 << 20  # distances computed at once: what is looked at next is still in the cache
 
 
@@ -66,7 +66,7 @@ def _squares(a: Float32, b: Float32) -> Float32:
 def _within(squares: Float32, limits: Float32, k: int) -> Pairs:
     """Pairs within the limits of the rows, of a row that has more than k the nearest k."""
     boundless = np.isinf(limits) & (squares.shape[1] > k)
-    near = squares <= np.where(boundless, np.float32(_NOWHERE), limits)[:, None]
+    near = squares <= np.where(boundless, np.float32(NOWHERE), limits)[:, None]
     if near.flags.c_contiguous:  # much faster than `numpy.nonzero` where few are
         row, column = np.divmod(np.flatnonzero(near.ravel()), max(1, near.shape[1]))
     else:

@@ -127,10 +127,8 @@ def _before(writer: Writer, con: duckdb.DuckDBPyConnection) -> Before:
     rows: Any = con.execute(
         "SELECT family_id, alpha, peak, looks, n_prompts, passed FROM base_family_axes ORDER BY family_id[3:]::BIGINT"
     ).fetchnumpy()
-    n, same = (
-        len(rows["family_id"]),
-        all(one.meta.get("rules") == VERSION for one in writer.manifest.of_kind("evidence")),
-    )
+    n = len(rows["family_id"])
+    same = all(one.meta.get("rules") == VERSION for one in writer.manifest.of_kind("evidence"))
     return Before(
         [str(name) for name in rows["family_id"]],
         np.asarray(rows["alpha"], dtype=np.float64),

@@ -40,9 +40,8 @@ def join_silent(
         sets = np.full(len(campaign), -1, dtype=np.int64)
         for number, (base, parts) in enumerate(waiting.items()):
             sets[(joined == base) | (joined == parts[0])] = number
-        for number, value in enumerate(strengths(sets, len(waiting)).tolist()):
-            base = list(waiting)[number]
-            part = waiting[base].pop(0)
+        for (base, parts), value in zip(waiting.items(), strengths(sets, len(waiting)).tolist(), strict=True):
+            part = parts.pop(0)
             if value >= said[base] + MORE:
                 joined[joined == part], said[base] = base, value
         waiting = {base: parts for base, parts in waiting.items() if parts}
@@ -52,20 +51,18 @@ def join_silent(
 def _waiting(campaign: Ints, group: Ints, own: Floats, speaks: Bools) -> dict[int, list[int]]:
     """Return for campaigns that speak the silent ones of their group, those with most evidence first."""
     inside = (campaign >= 0) & (group >= 0)
-    pairs = np.unique(np.stack([group[inside], campaign[inside]]), axis=1)
-    of_group, member = pairs[:, np.lexsort((-own[pairs[1]], pairs[0]))]
-    bases: dict[int, int] = {}
-    for number, one in zip(of_group.tolist(), member.tolist(), strict=True):
-        if speaks[one]:
-            bases.setdefault(number, one)
-    found: defaultdict[int, dict[int, None]] = defaultdict(dict)
-    for number, one in zip(of_group.tolist(), member.tolist(), strict=True):
+    cells = np.unique(np.stack([group[inside], campaign[inside]]), axis=1)
+    pairs = cells[:, np.lexsort((-own[cells[1]], cells[0]))].T.tolist()
+    bases = {number: one for number, one in reversed(pairs) if speaks[one]}  # the strongest stays
+    near: defaultdict[int, set[int]] = defaultdict(set)
+    for number, one in pairs:
         if number in bases and not speaks[one]:
-            found[bases[number]][one] = None
+            near[bases[number]].add(one)
     taken: set[int] = set()
     waiting = {}
-    for base in sorted(found):
-        parts = [part for part in found[base] if part not in taken]
+    for base in sorted(near):
+        parts = sorted(near[base] - taken, key=lambda part: (-own[part], part))
         taken.update(parts)
-        waiting[base] = sorted(parts, key=lambda part: (-own[part], part))[:TRIED]
-    return {base: parts for base, parts in waiting.items() if parts}
+        if parts:
+            waiting[base] = parts[:TRIED]
+    return waiting

@@ -69,7 +69,7 @@ def merged(facts: Facts, group: Int64, names: list[str], *, least: int = 1, told
         asks=np.column_stack([asks, moved]) if len(asks) else np.zeros((0, 4), dtype=np.int64),
         fills=_grouped_fills(facts.fills, wanted, n, core.of(facts.fills.family, facts.fills.account)),
         least=least,
-        met=codes,
+        met=None if told is None else codes,
     )
 
 

@@ -50,10 +50,9 @@ class Coincidences:
         pairs, observed, mean, variance, expected, weighed, holders = (
             summed(family, values, n_families)
             for values in (
-                *(self.pairs, self.observed, self.mean, self.variance, self.expected, self.unit * self.mean),
-                self.holders,
+                self.pairs, self.observed, self.mean, self.variance, self.expected, self.unit * self.mean, self.holders
             )
-        )
+        )  # fmt: skip
         unit = np.divide(weighed, mean, out=np.ones(n_families), where=mean > 0)
         return replace(
             self, pairs=pairs, observed=observed, mean=mean, variance=variance, expected=expected, unit=unit,

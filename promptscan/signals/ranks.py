@@ -73,9 +73,8 @@ def within(values: Float64, group: Int64) -> Float64:
     out = np.full(len(values), np.nan)
     for number in np.unique(group):
         rows = np.flatnonzero((group == number) & ~np.isnan(values))
-        ordered = np.sort(values[rows])
-        low, high = np.searchsorted(ordered, values[rows], "left"), np.searchsorted(ordered, values[rows], "right")
-        out[rows] = (low + high) / (2 * max(len(rows), 1))
+        if len(rows):
+            out[rows] = _places(np.sort(values[rows]), values[rows])
     return out
 
 
