@@ -23,7 +23,7 @@ from promptscan.sql import one, write_parquet
 from promptscan.store import Writer
 
 INPUTS = ("stats", "families", "templates", "accounts", "bank_hits", "prompts")
-VERSION = "evidence 12"
+VERSION = "evidence 13"
 
 
 @dataclass(frozen=True, slots=True)

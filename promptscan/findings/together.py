@@ -83,13 +83,14 @@ def shared_families(facts: Facts, *, relatives: bool) -> SharedFamilies:
 
 
 def companionship(together: SharedFamilies, n_families: int) -> Repeats:
-    """Count pairs of accounts of a family that share another one, rare ones for more, beside the configuration model.
+    """Count pairs of accounts of a family that share another one, beside the configuration model.
 
-    With λ_g accounts expected in common with family g, pairs have mean λ²/2 and variance λ²/2 + λ³.
+    A pair in a family of K accounts counts 1 / K (the resource allocation index; Zhou, Lü and Zhang 2009, "Predicting missing links
+    via local information"): by chance alone, pairs meet in the largest families above all, and their spread would hide those
+    that meet in many small ones. With λ_g accounts expected in common with family g, pairs have mean λ²/2 and variance λ²/2 + λ³.
     """
     chance = together.size / np.maximum(together.total, 1)
-    whole = together.size.sum(axis=1) / max(int(together.total.sum()), 1)
-    weight = np.maximum(-np.log(np.maximum(whole, 1e-12)), 0.0)
+    weight = 1.0 / np.maximum(together.size.sum(axis=1), 1)
     met = together.common * (together.common - 1) / 2
     pairs = summed(together.family, met, n_families)
     observed = summed(together.family, met * weight[together.other], n_families)
