@@ -27,10 +27,27 @@ def facts(*, told: bool, planted: int = 0) -> Any:
     speakers, others = np.arange(SPEAKERS), np.arange(SPEAKERS, PEOPLE)
     drawn = [dice.choice(speakers, SIZE, replace=False) for _ in range(THEIRS)]
     drawn += [dice.choice(others, SIZE, replace=False) for _ in range(OTHERS)]
-    drawn += [others[:SIZE]] * planted
-    family = np.repeat(np.arange(len(drawn)), SIZE)
+    return facts_of(drawn + [others[:SIZE]] * planted, told=told)
+
+
+def of_all_sizes(*, team: int, small: int) -> Any:
+    """Facts of families of 10 to 600 accounts drawn at random, and of small ones that a team draws its prompts from.
+
+    Args:
+        team: accounts of the team; each sends a tenth of the small families and nothing else.
+        small: families of the team.
+    """
+    dice = np.random.default_rng(1)
+    people = np.arange(team, PEOPLE)
+    drawn = [dice.choice(people, size, replace=False) for size in (10, 20, 40, 80, 150, 300, 600) for _ in range(20)]
+    sends = dice.random((small, team)) < 0.1
+    return facts_of(drawn + [np.flatnonzero(row) for row in sends], told=False)
+
+
+def facts_of(drawn: list[np.ndarray], *, told: bool) -> Any:
+    """Facts of families by their accounts."""
     return SimpleNamespace(
-        family=family,
+        family=np.repeat(np.arange(len(drawn)), [len(accounts) for accounts in drawn]),
         account=np.concatenate([np.sort(accounts) for accounts in drawn]),
         accounts=[str(number) for number in range(PEOPLE)],
         n=len(drawn),
@@ -64,6 +81,13 @@ def test_who_sends_the_same_ten_families_stands_out_in_any_language() -> None:
     groups = linked(shared_families(some, relatives=True), some.n)
     assert len(set(groups[-10:].tolist())) == 1
     assert np.isin(groups[:-10], groups[-10:]).mean() < 0.02  # a group is a hypothesis
+
+
+def test_a_team_without_common_templates_stands_out_from_popular_families() -> None:
+    some = of_all_sizes(team=200, small=60)
+    found = np.exp(companionship(shared_families(some, relatives=False), some.n).tail.log_p)
+    assert (found[-60:] < 1e-4).mean() > 0.9
+    assert (found[:-60] < 0.01).mean() < 0.05
 
 
 def test_ranks_within_groups_are_shares_of_the_group() -> None:
