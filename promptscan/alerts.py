@@ -14,7 +14,6 @@ from typing import Any
 
 GROWN = 1.1  # times its accounts, prompts or families when it was last told of
 SAME = 0.5  # share of a campaign's members that were reported before, from which it is no new one
-LABEL = 80  # characters of a label that are told
 REASONS = 3  # pieces of evidence, and of counter-evidence, that a message has
 GRAVE = frozenset({"cybersecurity", "reasoning traces", "safety boundaries"})
 """Capabilities whose copying is a level more severe."""
@@ -145,7 +144,7 @@ def message(one: Sighting) -> str:
     families = "one family" if one.n_families == 1 else f"{one.n_families:,} families"
     what = f" that probe {one.capability}" if one.capability and one.capability != "other" else ""
     since = f" since {one.first_ts:%Y-%m-%d}" if one.first_ts else ""
-    label = f", first of all “{_short(one.label)}”" if one.label else ""
+    label = f", first of all “{one.label}”" if one.label else ""
     why = " ".join(str(row["sentence"]) for row in _telling(one.evidence)) or "See its evidence."
     doubts = (
         " ".join(str(row["sentence"]) for row in one.counter[:REASONS])
@@ -155,13 +154,6 @@ def message(one: Sighting) -> str:
         f"{len(one.accounts):,} accounts sent {one.n_prompts:,} prompts of {families}{what}{label}{since}. "
         f"Why: {why} Why it may be wrong: {doubts}"
     )
-
-
-def _short(label: str) -> str:
-    """Cut a label that fills its room behind a word: it was cut before, and maybe within one."""
-    if len(label) < LABEL or " " not in label:
-        return label[:LABEL]
-    return label[:LABEL].rsplit(" ", 1)[0] + " …"
 
 
 def _telling(evidence: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from promptscan.cleans import CleanTexts
-from promptscan.labels import LENGTH, class_terms, template_label
+from promptscan.labels import class_terms, shortened, template_label
 from promptscan.portraits import LENGTH as CHARACTERS
 from promptscan.portraits import Portrait
 from promptscan.store import Writer
@@ -47,7 +47,7 @@ def label_families(
     found, asking = dict[int, str](), list[int]()
     for number in changed.tolist():
         if number in portraits and sizes[number] == 1:
-            found[number] = portraits[number].text[:LENGTH]
+            found[number] = shortened(portraits[number].text)
         elif known := templates.get(number):
             found[number] = former[number] if former.get(number) in known else known[0]
         elif number in portraits:
@@ -63,7 +63,7 @@ def label_families(
         if before is not None and terms.still_holds(place, before):
             found[number] = before
         else:
-            found[number] = terms.label(place) or portraits[number].text[:LENGTH]
+            found[number] = terms.label(place) or shortened(portraits[number].text)
     return found
 
 

@@ -57,7 +57,8 @@ class ClassTerms:
 
     def label(self, number: int) -> str:
         """Return the label of a class; empty when its texts have no term in common."""
-        return SEPARATOR.join(self._term(code) for code in self._chosen(number))[:LENGTH]
+        label = SEPARATOR.join(self._term(code) for code in self._chosen(number))
+        return label if len(label) <= LENGTH else label[:LENGTH].rpartition(SEPARATOR)[0]  # two words fit in any case
 
     def still_holds(self, number: int, label: str) -> bool:
         """Tell whether a former label still weighs at least half of what the best one does, in this class."""
@@ -159,7 +160,16 @@ def _no_rarer(codes: Int64, inverse: Float64, words: tuple[str, ...]) -> Float64
 def template_label(written: str) -> str:
     """Return a template's fixed text as a label, an ellipsis for each slot."""
     fixed, _ = read_template(written)
-    return " ".join(" … ".join(fixed).split())[:LENGTH].strip()
+    return shortened(" … ".join(fixed))
+
+
+def shortened(text: str) -> str:
+    """Return a text in one line of at most `LENGTH` characters, cut behind a word where it has words, and with an ellipsis."""
+    text = " ".join(text[: 2 * LENGTH].split())
+    if len(text) <= LENGTH:
+        return text
+    words = text[: LENGTH - 1].rpartition(" ")[0].rstrip(" …")
+    return (words if len(words) >= LENGTH // 2 else text[: LENGTH - 2]) + " …"
 
 
 def _words(texts: Sequence[str]) -> tuple[Int64, tuple[str, ...], Int64]:

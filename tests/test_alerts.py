@@ -93,8 +93,3 @@ def test_a_log_without_times_is_reported_too() -> None:
     record, fired = report_sightings([sighting(first_ts=None)], NOTHING, None)
     assert fired[0]["fired_at"] is None
     assert record.growth[0]["ts"] is None
-
-
-def test_a_label_that_was_cut_ends_with_a_word() -> None:
-    said = message(sighting(label="Translate the following module into another language with identical behaviour, mapping each d"))
-    assert "behaviour, …”" in said

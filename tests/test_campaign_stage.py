@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -66,6 +67,21 @@ def test_evidence_has_a_number_chance_and_a_sentence_and_says_what_it_cannot_say
     assert untold
     assert {row["sentence"] for row in untold} == {"Insufficient data."}
     assert all(row["log10_e"] is None for row in untold)
+
+
+def test_a_campaign_of_several_families_says_what_its_accounts_share_among_them(watched: Path) -> None:
+    (campaign,) = rows(watched, "SELECT n_families, evidence FROM campaigns")
+    families = rows(
+        watched,
+        "SELECT sum(value) AS value, sum(expected) AS expected FROM family_evidence JOIN campaign_families USING (family_id) "
+        "WHERE kind = 'companions' AND sufficient",
+    )[0]
+    assert campaign["n_families"] > 1
+    (told,) = [row for row in json.loads(campaign["evidence"]) if row["kind"] == "companions"]
+    assert told["log10_e"] > 0.5
+    assert told["value"] > told["expected"]
+    assert told["value"] == pytest.approx(families["value"], rel=1e-4)
+    assert told["expected"] == pytest.approx(families["expected"], rel=1e-4)
 
 
 def test_both_axes_of_every_family_that_passed_passed(watched: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import promptscan
-from promptscan.labels import LENGTH, SEPARATOR, class_terms, template_label
+from promptscan.labels import LENGTH, LONGEST, SEPARATOR, class_terms, shortened, template_label
 from tests.logs import GRADE, POC, REPEATED, write_jsonl
 
 CODE = [
@@ -85,7 +85,32 @@ def test_any_texts_get_short_printable_labels_that_hold(classes: list[list[str]]
 def test_a_template_is_its_own_label():
     assert template_label("Write a {slot_1:free_text} about {slot_2:name}.") == "Write a … about … ."
     assert template_label("Fill {{this}} in\nplease {slot_1:number}") == "Fill {this} in please …"
-    assert len(template_label("long " * 40 + "{slot_1:number}")) <= LENGTH
+    assert template_label("long " * 40 + "{slot_1:number}") == "long " * 14 + "long …"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("a prompt\nof two  lines", "a prompt of two lines"),
+        ("x" * LENGTH, "x" * LENGTH),
+        ("x" * 100, "x" * (LENGTH - 2) + " …"),
+        ("one " + "x" * 100, "one " + "x" * (LENGTH - 6) + " …"),
+        ("word " * 15 + "abc defgh", "word " * 15 + "abc …"),
+        ("word " * 15 + "… and more", "word " * 14 + "word …"),
+        ("请" * 100, "请" * (LENGTH - 2) + " …"),
+    ],
+)
+def test_a_label_is_cut_behind_a_word(text: str, label: str):
+    assert shortened(text) == label
+    assert len(label) <= LENGTH
+
+
+def test_a_label_of_long_terms_has_whole_ones():
+    words = [f"{letter * 30}{n}" for letter in "abcdef" for n in range(2)]
+    label = class_terms([[" ".join(words)] * 3, COOK]).label(0)
+    assert label
+    assert len(label) <= LENGTH
+    assert all(len(word) == LONGEST for term in label.split(SEPARATOR) for word in term.split())
 
 
 def labels(root: Path) -> dict[str, str]:
@@ -97,7 +122,7 @@ def labels(root: Path) -> dict[str, str]:
 
 def test_families_are_called_by_template_or_text_and_keep_it(store: Path, tmp_path: Path):
     before = labels(store)
-    assert REPEATED[:LENGTH] in before.values()
+    assert shortened(REPEATED) in before.values()
     assert {label[:40] for label in before.values()} == {REPEATED[:40], GRADE[:40], POC[:40]}
     rows = [
         {"prompt_id": f"new-{n}", "account_id": f"a{n}", "text": GRADE.format(n, 7, n + 7)} for n in range(100, 120)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from promptscan.alerts import Reported, Sighting, report_sightings
-from promptscan.build.grouping import strengths
+from promptscan.build.grouping import COMPANIONS, shared_inside, strengths, with_inside
 from promptscan.build.weighing import Weighing
 from promptscan.campaigns import (
     Campaigns,
@@ -206,9 +206,12 @@ def _evidence(
     said: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {name: ([], []) for name in ids}
     if not ids:
         return said
-    facts = merged(weighing.facts, _grouped(weighing.facts, campaigns), ids)
-    findings = find(facts)
-    weighed = weigh(findings, facts.eligible, without, weighing.weighed.nulls)
+    group = _grouped(weighing.facts, campaigns)
+    facts = merged(weighing.facts, group, ids)
+    inside = shared_inside(weighing.findings, weighing.weighed, group, len(ids))
+    several = np.bincount(group[group >= 0], minlength=len(ids)) > 1
+    findings = with_inside(find(facts), inside, several, facts.n_accounts)
+    weighed = weigh(findings, facts.eligible, without, weighing.weighed.nulls, {COMPANIONS: inside.log_e})
     for row in evidence_table(findings, weighed.log10_e, ids).to_pylist():
         said[row["family_id"]][row["against"]].append({name: row[name] for name in PARTS} | {"family_id": None})
     return said

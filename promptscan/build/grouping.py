@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from promptscan.findings.together import linked, shared_families
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+
+COMPANIONS = "companions"
+LARGEST = 600.0  # log of the largest e-value that is added up
 
 
 def weigh_groups(facts: Facts, findings: Sequence[Finding], weighed: Weighed, without: tuple[str, ...]) -> Groups:
@@ -53,14 +57,51 @@ def strengths(
     """
     n = len(told)
     names = [str(number) for number in range(n)]
-    row = next(number for number, one in enumerate(findings) if one.kind == "companions")
-    inside = np.flatnonzero(group >= 0)
-    shared = np.bincount(group[inside], np.exp(np.minimum(weighed.log10_e[row, inside] * LN10, 600)), n)
-    with np.errstate(divide="ignore"):
-        companions = {"companions": np.log(shared) - np.log(max(facts.n, 1))}
+    inside = {COMPANIONS: shared_inside(findings, weighed, group, n).log_e}
     whole, core = (merged(facts, group, names, least=least, told=told) for least in (1, 2))
-    of_all, of_core = (
-        weigh(find(one), one.eligible, without, weighed.nulls, companions).actors for one in (whole, core)
-    )
+    of_all, of_core = (weigh(find(one), one.eligible, without, weighed.nulls, inside).actors for one in (whole, core))
     both = np.logaddexp(of_all * LN10, np.where(core.n_accounts >= LEAST, of_core, 0.0) * LN10)
     return np.where(told, (both - np.log(2)) / LN10, 0.0), np.maximum(whole.effective, core.effective)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What the accounts of groups of families share family by family; arrays are float64 (n,).
+
+    Attributes:
+        observed, expected: pairs, summed over the families.
+        log_e: mean e-value over all families of the store, those of other groups counting nothing.
+    """
+
+    observed: Float64
+    expected: Float64
+    log_e: Float64
+
+
+def shared_inside(findings: Sequence[Finding], weighed: Weighed, group: Int64, n: int) -> Inside:
+    """Add up what families say of their accounts' other families; a group's own have none outside that is worth as much."""
+    row = next(number for number, one in enumerate(findings) if one.kind == COMPANIONS)
+    within = np.flatnonzero(group >= 0)
+
+    def summed(values: Float64) -> Float64:
+        return np.asarray(np.bincount(group[within], np.nan_to_num(values[within]), n), dtype=np.float64)
+
+    with np.errstate(divide="ignore"):
+        log_e = np.log(summed(np.exp(np.minimum(weighed.log10_e[row] * LN10, LARGEST)))) - np.log(max(len(group), 1))
+    return Inside(summed(findings[row].value), summed(findings[row].expected), log_e)
+
+
+def with_inside(findings: Sequence[Finding], inside: Inside, several: Bool, accounts: Int64) -> list[Finding]:
+    """Return findings about groups, in which those of several families have what they share inside."""
+    return [
+        replace(
+            one,
+            value=np.where(several, inside.observed, one.value),
+            expected=np.where(several, inside.expected, one.expected),
+            n=np.where(several, accounts, one.n),
+            sufficient=one.sufficient | (several & (inside.expected > 0)),
+        )
+        if one.kind == COMPANIONS
+        else one
+        for one in findings
+    ]

@@ -69,8 +69,8 @@ def companions(facts: Facts) -> Finding:
     return Finding(
         "companions", Group.SENT, found.observed, found.expected, found.rows, found.tail, found.rows >= FEW,
         lambda value, expected, n: (
-            f"Pairs of its {n:,} accounts share other families {value:,.0f} times; accounts with as many families each would "
-            f"{expected:,.1f} times."
+            f"Pairs of its {n:,} accounts share other families {value:,.0f} times, in small ones counting for more; accounts with as "
+            f"many families each would {expected:,.1f} times."
         ),
     )  # fmt: skip
 

@@ -88,11 +88,13 @@ def companionship(together: SharedFamilies, n_families: int) -> Repeats:
     A pair in a family of K accounts counts 1 / K (the resource allocation index; Zhou, Lü and Zhang 2009, "Predicting missing links
     via local information"): by chance alone, pairs meet in the largest families above all, and their spread would hide those
     that meet in many small ones. With λ_g accounts expected in common with family g, pairs have mean λ²/2 and variance λ²/2 + λ³.
+
+    Returns:
+        What was observed in the unit of what is expected, which is pairs; rows are accounts.
     """
     chance = together.size / np.maximum(together.total, 1)
     weight = 1.0 / np.maximum(together.size.sum(axis=1), 1)
     met = together.common * (together.common - 1) / 2
-    pairs = summed(together.family, met, n_families)
     observed = summed(together.family, met * weight[together.other], n_families)
     reach = together.reach.astype(np.float64)
     # sums over g of λ_g² and λ_g³, weighted, λ_g being linear in the family's reach into each home language
@@ -105,7 +107,8 @@ def companionship(together: SharedFamilies, n_families: int) -> Repeats:
     unit = np.divide(two[2], two[1], out=np.ones(n_families), where=two[1] > 0)
     tail = tolerant_count(observed, two[1], two[2] + three, unit)
     n = together.size.sum(axis=1)
-    return Repeats(pairs, two[0], tail, np.where(together.reach.any(axis=1), n, 0))
+    counted = np.divide(observed * two[0], two[1], out=np.zeros(n_families), where=two[1] > 0)
+    return Repeats(counted, two[0], tail, np.where(together.reach.any(axis=1), n, 0))
 
 
 def linked(together: SharedFamilies, n_families: int) -> Int64:
