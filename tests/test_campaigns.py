@@ -17,6 +17,7 @@ from promptscan.campaigns import (
     campaign_tables,
     name_campaigns,
     still_merged,
+    with_verdicts,
 )
 from promptscan.campaigns.membership import traffic_weights
 from promptscan.campaigns.surprise import count_log_tail, overlap_log_tail
@@ -394,7 +395,7 @@ def test_nothing_passed():
     world.crowd(100)
     found = world.find()
     assert len(found) == 0
-    tables = campaign_tables(found, (), {}, {}, ())
+    tables = campaign_tables(found, (), {}, {})
     assert {name: table.num_rows for name, table in tables.items()} == dict.fromkeys(tables, 0)
 
 
@@ -484,7 +485,8 @@ def test_where_a_merged_campaign_is_now_is_followed_from_build_to_build():
 def test_tables_have_the_columns_of_the_store(campaigns: Campaigns):
     labels = {name: f"label of {name}" for name in campaigns.family_ids}
     verdicts = [Verdict('[{"kind": "accounts"}]', "[]", "high"), Verdict()]
-    tables = campaign_tables(campaigns, ("C-1", "C-2"), labels, {"alpha/0": "maths", "alpha/1": "maths"}, verdicts)
+    tables = campaign_tables(campaigns, ("C-1", "C-2"), labels, {"alpha/0": "maths", "alpha/1": "maths"})
+    tables["campaigns"] = with_verdicts(tables["campaigns"], verdicts)
     for name, table in tables.items():
         assert table.column_names == list(TABLES[name].columns)
     rows = tables["campaigns"].to_pylist()
@@ -509,8 +511,7 @@ def pairs(found: Campaigns) -> list[tuple[str, int]]:
 def same(left: Campaigns, right: Campaigns) -> bool:
     """Whether two results agree to the last bit of every field but the entities, which are compared as tables."""
     names = [str(number) for number in range(len(left))]
-    verdicts = [Verdict()] * len(left)
-    tables = [campaign_tables(found, names, {}, {}, verdicts) for found in (left, right)]
+    tables = [campaign_tables(found, names, {}, {}) for found in (left, right)]
     return len(left) == len(right) and all(tables[0][name].equals(tables[1][name]) for name in tables[0])
 
 

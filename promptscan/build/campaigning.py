@@ -26,6 +26,7 @@ from promptscan.campaigns import (
     join_silent,
     name_campaigns,
     still_merged,
+    with_verdicts,
 )
 from promptscan.campaigns.membership import MEMBER
 from promptscan.evidence import evidence_table, weigh
@@ -233,9 +234,9 @@ def _described(
     barred: frozenset[str],
 ) -> tuple[dict[str, pa.Table], list[Sighting]]:
     """Return the tables of the segment, and what alerts are made from."""
-    plain = campaign_tables(campaigns, ids, labels, capabilities, [Verdict()] * len(ids))
+    tables = campaign_tables(campaigns, ids, labels, capabilities)
     # a campaign with too few sure members is listed and not reported
-    accounts = _members(plain["campaign_accounts"].filter(pc.field("score") >= MEMBER))
+    accounts = _members(tables["campaign_accounts"].filter(pc.field("score") >= MEMBER))
     families = dict(zip(campaigns.family_campaign.tolist()[::-1], campaigns.family_ids[::-1], strict=True))
     sightings = [
         Sighting(
@@ -252,10 +253,11 @@ def _described(
             counter=said[row["campaign_id"]][1],
             barred=row["campaign_id"] in barred or len(accounts.get(row["campaign_id"], ())) < LEAST,
         )
-        for number, row in enumerate(plain["campaigns"].to_pylist())
+        for number, row in enumerate(tables["campaigns"].to_pylist())
     ]
     verdicts = [Verdict(json.dumps(one.evidence), json.dumps(one.counter), one.severity.value) for one in sightings]
-    return campaign_tables(campaigns, ids, labels, capabilities, verdicts), sightings
+    tables["campaigns"] = with_verdicts(tables["campaigns"], verdicts)
+    return tables, sightings
 
 
 def _write(

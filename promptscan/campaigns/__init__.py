@@ -3,7 +3,7 @@
 from promptscan.campaigns.find import Campaigns, find_campaigns
 from promptscan.campaigns.naming import CampaignNames, name_campaigns, still_merged
 from promptscan.campaigns.parts import join_silent
-from promptscan.campaigns.tables import Verdict, campaign_tables
+from promptscan.campaigns.tables import Verdict, campaign_tables, with_verdicts
 from promptscan.campaigns.traffic import Traffic
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "join_silent",
     "name_campaigns",
     "still_merged",
+    "with_verdicts",
 ]

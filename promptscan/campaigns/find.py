@@ -14,15 +14,13 @@ from promptscan.campaigns.parties import Parties, focused, take_part
 from promptscan.campaigns.reasons import reasons
 from promptscan.campaigns.surprise import overlap_log_tail, significant
 from promptscan.campaigns.traffic import Bools, Floats, Ints, Times, Traffic
+from promptscan.findings.facts import LEAST
 from promptscan.signals.sums import summed
 
 AT_HOME = 0.5  # share of a family's accounts that do little else, from which it ties families together
 
-LEAST = 4  # members of a campaign: three may be friends
-
-COMPANION_SHARE = (
-    0.5  # of a family's accounts, and of its prompts, that must be members' before it joins a campaign it did not found
-)
+COMPANION_SHARE = 0.5
+"""Share of a family's accounts, and of its prompts, that must be members' before it joins a campaign it did not found."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # strings from outside

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -31,23 +31,31 @@ def campaign_tables(
     ids: Sequence[str],
     labels: Mapping[str, str | None],
     capabilities: Mapping[str, str | None],
-    verdicts: Sequence[Verdict],
 ) -> dict[str, Any]:
-    """Write campaigns as tables, by name of the table; rows by campaign, columns as in `store.tables`.
+    """Write campaigns as tables, by name of the table; rows by campaign, columns as in `store.tables`, without verdicts yet.
 
     Args:
         campaigns: what was found.
         ids: id of campaign 0, 1, ….
         labels: family id -> label; a campaign has that of its strongest family.
         capabilities: family id -> capability; a campaign has the one most of its families' prompts share, ties by name.
-        verdicts: of campaign 0, 1, ….
     """
     return {
-        "campaigns": _campaigns(campaigns, ids, labels, capabilities, verdicts),
+        "campaigns": _campaigns(campaigns, ids, labels, capabilities),
         "campaign_accounts": _accounts(campaigns, ids),
         "campaign_families": _families(campaigns, ids),
         "campaign_entities": _entities(campaigns, ids),
     }
+
+
+def with_verdicts(table: Any, verdicts: Sequence[Verdict]) -> Any:
+    """Return the table `campaigns` with the verdict of each of its rows."""
+    import pyarrow as pa
+
+    for name in (field.name for field in fields(Verdict)):
+        column = pa.array([getattr(one, name) for one in verdicts], pa.string())
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    return table
 
 
 def strongest_families(campaigns: Campaigns) -> tuple[str, ...]:
@@ -72,12 +80,12 @@ def _campaigns(
     ids: Sequence[str],
     labels: Mapping[str, str | None],
     capabilities: Mapping[str, str | None],
-    verdicts: Sequence[Verdict],
 ) -> Any:
     import pyarrow as pa
 
     n = len(campaigns)
-    return pa.table(
+    untold = pa.nulls(n, pa.string())
+    table = pa.table(
         {
             "campaign_id": pa.array(ids, pa.string()),
             "score": pa.array(campaigns.score, pa.float64()),
@@ -86,13 +94,14 @@ def _campaigns(
             "n_prompts": campaigns.n_prompts,
             "first_ts": pa.array(campaigns.first_ts, pa.timestamp("us")),
             "last_ts": pa.array(campaigns.last_ts, pa.timestamp("us")),
-            "evidence": pa.array([verdict.evidence for verdict in verdicts], pa.string()),
-            "counter_evidence": pa.array([verdict.counter_evidence for verdict in verdicts], pa.string()),
+            "evidence": untold,
+            "counter_evidence": untold,
             "label": pa.array([labels.get(family) for family in strongest_families(campaigns)], pa.string()),
             "capability": pa.array(campaign_capabilities(campaigns, capabilities), pa.string()),
-            "severity": pa.array([verdict.severity for verdict in verdicts], pa.string()),
+            "severity": untold,
         }
     )
+    return with_verdicts(table, [Verdict()] * n)
 
 
 def _accounts(campaigns: Campaigns, ids: Sequence[str]) -> Any:

@@ -19,7 +19,7 @@ Times = NDArray[np.datetime64]
 Bool = NDArray[np.bool_]
 
 LEAST = 4
-"""Fewest accounts of a family that is looked at: three may be friends."""
+"""Fewest accounts of a family that is looked at, and of a campaign: three may be friends."""
 
 BIN = 600  # seconds within which prompts of two accounts are simultaneous
 DAY = 86_400
