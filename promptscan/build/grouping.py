@@ -79,7 +79,7 @@ class Inside:
 
 
 def shared_inside(findings: Sequence[Finding], weighed: Weighed, group: Int64, n: int) -> Inside:
-    """Add up what families say of their accounts' other families; a group's own have none outside that is worth as much."""
+    """Add up what the families of each group say of the other families that their accounts send: most of those are in the group."""
     row = next(number for number, one in enumerate(findings) if one.kind == COMPANIONS)
     within = np.flatnonzero(group >= 0)
 
