@@ -154,9 +154,10 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
     families = _columns(con, "FROM candidates ORDER BY family")
     people = _columns(con, "FROM people ORDER BY account")
     pairs = _columns(con, "FROM pairs ORDER BY family, account")
-    events = f"SELECT DISTINCT family, account, epoch(ts)::BIGINT // {BIN} AS bin FROM sent WHERE ts IS NOT NULL ORDER BY ALL"
+    ten_minutes = f"epoch_us(ts) // {BIN * 1_000_000} AS bin"
+    events = f"SELECT DISTINCT family, account, {ten_minutes} FROM sent WHERE ts IS NOT NULL ORDER BY ALL"
     bins = (
-        f"SELECT epoch(ts)::BIGINT // {BIN} AS bin, count(DISTINCT account_id) AS n FROM base_prompts WHERE ts IS NOT NULL "
+        f"SELECT {ten_minutes}, count(DISTINCT account_id) AS n FROM base_prompts WHERE ts IS NOT NULL "
         "GROUP BY bin ORDER BY bin"
     )
     hours = (

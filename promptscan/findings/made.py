@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from promptscan.evidence import Finding, Group
-from promptscan.findings.facts import SHARED, Facts, Int64, Sharing
+from promptscan.findings.facts import BIN, DAY, SHARED, Facts, Int64, Sharing
 from promptscan.signals.coincidence import Categories, coincidences, placed_coincidences
 from promptscan.signals.ranks import shift
 
 FEW = 3
 MARGIN = 0.12  # of youth, see `shift`: what goes round brings new people
-WHOLE = 1_000_000  # accounts of a day that has the usual profile of hours
+COHORT = 50  # accounts of a place that were made at one time of the log, from which they have hours of their own
 REGIONAL = ("ip", "asn", "email_domain", "user_agent")
 """What people of one country and language have in common anyway (its carriers' gateways, its networks): a family may be in one."""
 PRIVATE = (
@@ -27,22 +27,23 @@ WORDS = {
 def creation(facts: Facts) -> Finding:
     """Say whether accounts that were made on one day were made in the same hour of it more often than accounts of their places are.
 
-    That many are made on one day is no sign: a prompt that goes round brings new people, through all of the day. A place has its own
-    day.
+    That many are made on one day is no sign: a prompt that goes round brings new people, through all of the day. Each place has its own
+    hours.
     """
     known = ~np.isnat(facts.created)
     hours = np.where(known, facts.created, np.datetime64(0, "us")).astype("datetime64[h]").astype(np.int64)
     has = known[facts.account]
     family, account = facts.family[has], facts.account[has]
     days, day = np.unique(hours[account] // 24, return_inverse=True)
+    cohort = cohorts(facts, hours // 24)
     groups, group = np.unique(family * len(days) + day, return_inverse=True)  # of one family and day
     dated = np.flatnonzero(known)
     found = placed_coincidences(
         group,
         hours[account] % 24,
         group,
-        facts.place[account],
-        (facts.place[dated], hours[dated] % 24, dated),
+        cohort[account],
+        (cohort[dated], hours[dated] % 24, dated),
         len(groups),
     ).joined(groups // max(len(days), 1), facts.n)
     return Finding(
@@ -53,6 +54,28 @@ def creation(facts: Facts) -> Finding:
         ),
         lone=True,
     )  # fmt: skip
+
+
+def cohorts(facts: Facts, day: Int64) -> Int64:
+    """Number accounts by their place and by when they were made: before the log, on the day before it, in it, or on its last day.
+
+    A log knows accounts by what they write in it: of those made on its last day those made early, of those made on the day before it those
+    made late. Cohorts of few accounts are one in all places, but for accounts from before the log.
+
+    Args:
+        facts: of the families.
+        day: on which each account was made, days since 1970, int64 (a,).
+
+    Returns:
+        int64 (a,).
+    """
+    days = facts.bin_totals[:, 0] * BIN // DAY
+    if not len(days):
+        return facts.place
+    time = (day >= days[0] - 1).astype(np.int64) + (day >= days[0]) + (day >= days[-1])
+    cohort = 4 * facts.place + time
+    size = np.bincount(cohort[~np.isnat(facts.created)], minlength=int(cohort.max(initial=0)) + 1)
+    return np.asarray(np.where((time > 0) & (size[cohort] < COHORT), len(size) + time, cohort), dtype=np.int64)
 
 
 def youth(facts: Facts) -> Finding:
