@@ -23,6 +23,8 @@ LEAST = 4
 
 BIN = 600  # seconds within which prompts of two accounts are simultaneous
 DAY = 86_400
+TEN_MINUTES = f"epoch_us(ts) // {BIN * 1_000_000}"
+"""SQL: the bin of a prompt; seconds as whole numbers would be rounded, and a day's last half second the next day's."""
 SAMPLED = 8  # texts of an account whose languages are told
 LANGUAGES = 2  # number of the rule by which they are told: another rule has another one
 OBFUSCATED = 0.05  # share of a text's characters from which it is disguised on purpose
@@ -154,10 +156,9 @@ def read_facts(con: duckdb.DuckDBPyConnection, releases: dict[str, np.datetime64
     families = _columns(con, "FROM candidates ORDER BY family")
     people = _columns(con, "FROM people ORDER BY account")
     pairs = _columns(con, "FROM pairs ORDER BY family, account")
-    ten_minutes = f"epoch_us(ts) // {BIN * 1_000_000} AS bin"
-    events = f"SELECT DISTINCT family, account, {ten_minutes} FROM sent WHERE ts IS NOT NULL ORDER BY ALL"
+    events = f"SELECT DISTINCT family, account, {TEN_MINUTES} AS bin FROM sent WHERE ts IS NOT NULL ORDER BY ALL"
     bins = (
-        f"SELECT {ten_minutes}, count(DISTINCT account_id) AS n FROM base_prompts WHERE ts IS NOT NULL "
+        f"SELECT {TEN_MINUTES} AS bin, count(DISTINCT account_id) AS n FROM base_prompts WHERE ts IS NOT NULL "
         "GROUP BY bin ORDER BY bin"
     )
     hours = (

@@ -35,15 +35,14 @@ def creation(facts: Facts) -> Finding:
     has = known[facts.account]
     family, account = facts.family[has], facts.account[has]
     days, day = np.unique(hours[account] // 24, return_inverse=True)
-    cohort = cohorts(facts, hours // 24)
+    cohort, whose, who = cohorts(facts, hours // 24)
     groups, group = np.unique(family * len(days) + day, return_inverse=True)  # of one family and day
-    dated = np.flatnonzero(known)
     found = placed_coincidences(
         group,
         hours[account] % 24,
         group,
         cohort[account],
-        (cohort[dated], hours[dated] % 24, dated),
+        (whose, hours[who] % 24, np.arange(len(who))),
         len(groups),
     ).joined(groups // max(len(days), 1), facts.n)
     return Finding(
@@ -56,26 +55,31 @@ def creation(facts: Facts) -> Finding:
     )  # fmt: skip
 
 
-def cohorts(facts: Facts, day: Int64) -> Int64:
+def cohorts(facts: Facts, day: Int64) -> tuple[Int64, Int64, Int64]:
     """Number accounts by their place and by when they were made: before the log, on the day before it, in it, or on its last day.
 
     A log knows accounts by what they write in it: of those made on its last day those made early, of those made on the day before it those
-    made late. Cohorts of few accounts are one in all places, but for accounts from before the log.
+    made late. A place with few of them is compared with all accounts of that time, lest a burst be a place of its own.
 
     Args:
         facts: of the families.
         day: on which each account was made, days since 1970, int64 (a,).
 
     Returns:
-        int64 (a,).
+        The cohort of each account, int64 (a,); and cohort and account of all dated accounts that cohorts are compared with, int64 (c,) each.
     """
+    dated = np.flatnonzero(~np.isnat(facts.created))
     days = facts.bin_totals[:, 0] * BIN // DAY
     if not len(days):
-        return facts.place
+        return facts.place, facts.place[dated], dated
     time = (day >= days[0] - 1).astype(np.int64) + (day >= days[0]) + (day >= days[-1])
     cohort = 4 * facts.place + time
-    size = np.bincount(cohort[~np.isnat(facts.created)], minlength=int(cohort.max(initial=0)) + 1)
-    return np.asarray(np.where((time > 0) & (size[cohort] < COHORT), len(size) + time, cohort), dtype=np.int64)
+    n = int(cohort.max(initial=0)) + 1
+    few = (time > 0) & (np.bincount(cohort[dated], minlength=n)[cohort] < COHORT)
+    numbers, cohort = np.unique(np.where(few, n + time, cohort), return_inverse=True)
+    own, whole = dated[~few[dated]], dated[np.isin(time[dated], time[few])]
+    whose = np.concatenate([cohort[own], np.searchsorted(numbers, n + time[whole])])
+    return cohort.astype(np.int64), whose.astype(np.int64), np.concatenate([own, whole])
 
 
 def youth(facts: Facts) -> Finding:
