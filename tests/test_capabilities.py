@@ -18,6 +18,7 @@ from promptscan.config import Configured, Settings
 from promptscan.encoders import Encoder, load_encoder
 from promptscan.errors import UsageError
 from promptscan.judgement import load_judge, save_judge
+from promptscan.labels import shortened
 from promptscan.seedbanks import OTHER, SeedBank, banks_digest, load_banks
 from tests.commands import promptscan as command
 from tests.commands import refused
@@ -259,7 +260,7 @@ class TestStore:
         assert report.stages["capabilities"]["families"] == 3
         assert not {"embed", "templates", "families"} & set(report.stages)
         assert not promptscan.scan(log, settings=settings).build.changed
-        said = f"SELECT capability FROM families WHERE label = '{REPEATED[:80]}'"
+        said = f"SELECT capability FROM families WHERE label = '{shortened(REPEATED)}'"
         assert rows(store, said) == [{"capability": "sea shanties"}]
 
     @pytest.mark.parametrize("how", ["setting", "flag", "folder"])
@@ -286,7 +287,7 @@ class TestStore:
         )
         ran = command("--store", store, "build", *(("--seeds", str(path)) if how == "flag" else ()))
         assert ran.code == 0, ran.err
-        said = f"SELECT capability FROM families WHERE label = '{REPEATED[:80]}'"
+        said = f"SELECT capability FROM families WHERE label = '{shortened(REPEATED)}'"
         assert rows(store, said) == [{"capability": "sea shanties"}]
 
 

@@ -16,6 +16,7 @@ import promptscan
 from promptscan.api import writing
 from promptscan.build import Run, build
 from promptscan.config import Settings
+from promptscan.labels import shortened
 from promptscan.registry import Event, Naming, name_families
 from promptscan.reuse import Reuse, reuse, tokens
 from tests.logs import POC, REPEATED, sample_rows, write_jsonl
@@ -142,7 +143,7 @@ def test_noise_is_null_and_counted(built: Path):
 
 def test_a_repeated_text_is_a_family_by_itself(built: Path):
     query = (
-        f"SELECT kind, n_texts, n_prompts, n_accounts, effective_accounts FROM families WHERE label = '{REPEATED[:80]}'"
+        f"SELECT kind, n_texts, n_prompts, n_accounts, effective_accounts FROM families WHERE label = '{shortened(REPEATED)}'"
     )
     row = rows_of(built, query)[0]
     assert row["effective_accounts"] == pytest.approx(12)
