@@ -17,19 +17,14 @@ OLD, NEW, ELSEWHERE = 3_000, 600, 12
 EARLY = 6  # hours of the last day in which those were made who have written by its end
 
 
-def facts(family: np.ndarray, *, last_elsewhere: int = 8) -> Any:
-    """Facts of one family of some of these accounts: made at any hour before the log, early on its last day, and in another country.
-
-    Args:
-        family: its accounts.
-        last_elsewhere: hour of the last day in which all accounts of the other country were made.
-    """
+def facts(family: np.ndarray) -> Any:
+    """Facts of one family of some of these accounts: made at any hour before the log, early on its last day, and elsewhere at 8."""
     dice = np.random.default_rng(0)
     hours = np.concatenate(
         [
             24 * dice.integers(FIRST - 400, FIRST - 2, OLD) + dice.integers(0, 24, OLD),
             24 * LAST + dice.integers(0, EARLY, NEW),
-            np.full(ELSEWHERE, 24 * LAST + last_elsewhere),
+            np.full(ELSEWHERE, 24 * LAST + 8),
         ]
     )
     place = np.repeat([0, 1], [OLD + NEW, ELSEWHERE])
@@ -72,7 +67,7 @@ def test_cohorts_are_before_the_log_on_the_day_before_it_in_it_and_on_its_last_d
     days = np.repeat([FIRST - 30, FIRST - 1, FIRST, LAST - 1, LAST, LAST + 1], COHORT)
     some = facts(np.arange(3))
     some.place, some.created = np.zeros(len(days), dtype=np.int64), days.astype("datetime64[D]").astype("datetime64[us]")
-    cohort, whose, who = cohorts(some, days)
+    cohort, whose, who = cohorts(some)
     assert (cohort[who] == whose).all()
     found = cohort.reshape(6, COHORT)
     assert (found == found[:, :1]).all()
@@ -85,7 +80,7 @@ def test_cohorts_are_before_the_log_on_the_day_before_it_in_it_and_on_its_last_d
 def test_a_log_without_times_has_places_only() -> None:
     some = facts(np.arange(3))
     some.bin_totals = np.zeros((0, 2), dtype=np.int64)
-    cohort, whose, who = cohorts(some, np.zeros(len(some.place), dtype=np.int64))
+    cohort, whose, who = cohorts(some)
     assert cohort.tolist() == whose.tolist() == some.place.tolist()
     assert who.tolist() == list(range(len(some.place)))
 

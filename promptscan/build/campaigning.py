@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from promptscan.alerts import Reported, Sighting, report_sightings
-from promptscan.build.grouping import COMPANIONS, shared_inside, strengths, with_inside
+from promptscan.build.grouping import shared_inside, strengths, with_inside
 from promptscan.build.weighing import Weighing
 from promptscan.campaigns import (
     Campaigns,
@@ -33,6 +33,7 @@ from promptscan.evidence import evidence_table, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.facts import LEAST
 from promptscan.findings.merge import merged
+from promptscan.findings.sent import COMPANIONS
 from promptscan.sql import arrow, script, write_parquet
 from promptscan.store import Writer
 
@@ -210,8 +211,7 @@ def _evidence(
     group = _grouped(weighing.facts, campaigns)
     facts = merged(weighing.facts, group, ids)
     inside = shared_inside(weighing.findings, weighing.weighed, group, len(ids))
-    several = np.bincount(group[group >= 0], minlength=len(ids)) > 1
-    findings = with_inside(find(facts), inside, several, facts.n_accounts)
+    findings = with_inside(find(facts), inside, facts.n_accounts)
     weighed = weigh(findings, facts.eligible, without, weighing.weighed.nulls, {COMPANIONS: inside.log_e})
     for row in evidence_table(findings, weighed.log10_e, ids).to_pylist():
         said[row["family_id"]][row["against"]].append({name: row[name] for name in PARTS} | {"family_id": None})

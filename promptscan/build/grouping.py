@@ -13,13 +13,13 @@ from promptscan.evidence import LN10, Finding, Weighed, weigh
 from promptscan.findings import Facts, find
 from promptscan.findings.facts import LEAST
 from promptscan.findings.merge import Core, merged
+from promptscan.findings.sent import COMPANIONS
 from promptscan.findings.together import linked, shared_families
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
-COMPANIONS = "companions"
 LARGEST = 600.0  # log of the largest e-value that is added up
 
 
@@ -69,10 +69,12 @@ class Inside:
     """What the accounts of groups of families share family by family; arrays are float64 (n,).
 
     Attributes:
+        families: of each group, int64 (n,).
         observed, expected: pairs, summed over the families.
         log_e: mean e-value over all families of the store, those of other groups counting nothing.
     """
 
+    families: Int64
     observed: Float64
     expected: Float64
     log_e: Float64
@@ -88,11 +90,13 @@ def shared_inside(findings: Sequence[Finding], weighed: Weighed, group: Int64, n
 
     with np.errstate(divide="ignore"):
         log_e = np.log(summed(np.exp(np.minimum(weighed.log10_e[row] * LN10, LARGEST)))) - np.log(max(len(group), 1))
-    return Inside(summed(findings[row].value), summed(findings[row].expected), log_e)
+    families = np.bincount(group[within], minlength=n).astype(np.int64)
+    return Inside(families, summed(findings[row].value), summed(findings[row].expected), log_e)
 
 
-def with_inside(findings: Sequence[Finding], inside: Inside, several: Bool, accounts: Int64) -> list[Finding]:
-    """Return findings about groups, in which those of several families have what they share inside."""
+def with_inside(findings: Sequence[Finding], inside: Inside, accounts: Int64) -> list[Finding]:
+    """Return findings about groups and their accounts, in which those of several families have what they share inside."""
+    several = inside.families > 1
     return [
         replace(
             one,

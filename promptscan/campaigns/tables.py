@@ -85,7 +85,7 @@ def _campaigns(
 
     n = len(campaigns)
     untold = pa.nulls(n, pa.string())
-    table = pa.table(
+    return pa.table(
         {
             "campaign_id": pa.array(ids, pa.string()),
             "score": pa.array(campaigns.score, pa.float64()),
@@ -101,7 +101,6 @@ def _campaigns(
             "severity": untold,
         }
     )
-    return with_verdicts(table, [Verdict()] * n)
 
 
 def _accounts(campaigns: Campaigns, ids: Sequence[str]) -> Any:

@@ -35,7 +35,7 @@ def creation(facts: Facts) -> Finding:
     has = known[facts.account]
     family, account = facts.family[has], facts.account[has]
     days, day = np.unique(hours[account] // 24, return_inverse=True)
-    cohort, whose, who = cohorts(facts, hours // 24)
+    cohort, whose, who = cohorts(facts)
     groups, group = np.unique(family * len(days) + day, return_inverse=True)  # of one family and day
     found = placed_coincidences(
         group,
@@ -55,21 +55,17 @@ def creation(facts: Facts) -> Finding:
     )  # fmt: skip
 
 
-def cohorts(facts: Facts, day: Int64) -> tuple[Int64, Int64, Int64]:
+def cohorts(facts: Facts) -> tuple[Int64, Int64, Int64]:
     """Number accounts by their place and by when they were made: before the log, on the day before it, in it, or on its last day.
 
     A log knows accounts by what they write in it: of those made on its last day those made early, of those made on the day before it those
     made late. A place with few of them is compared with all accounts of that time, lest a burst be a place of its own.
 
-    Args:
-        facts: of the families.
-        day: on which each account was made, days since 1970, int64 (a,).
-
     Returns:
         The cohort of each account, int64 (a,); and cohort and account of all dated accounts that cohorts are compared with, int64 (c,) each.
     """
     dated = np.flatnonzero(~np.isnat(facts.created))
-    days = facts.bin_totals[:, 0] * BIN // DAY
+    days, day = facts.bin_totals[:, 0] * BIN // DAY, facts.created.astype("datetime64[D]").astype(np.int64)
     if not len(days):
         return facts.place, facts.place[dated], dated
     time = (day >= days[0] - 1).astype(np.int64) + (day >= days[0]) + (day >= days[-1])

@@ -13,6 +13,7 @@ from promptscan.signals.tails import Tail, binomial_tail
 
 FEW = 3  # observations below which nothing is said
 MARGIN = 0.1  # of focus, see `shift`
+COMPANIONS = "companions"
 
 
 def accounts(facts: Facts) -> Finding:
@@ -67,7 +68,7 @@ def companions(facts: Facts) -> Finding:
     together = shared_families(facts, relatives=False)
     found = companionship(together, facts.n)
     return Finding(
-        "companions", Group.SENT, found.observed, found.expected, found.rows, found.tail, found.rows >= FEW,
+        COMPANIONS, Group.SENT, found.observed, found.expected, found.rows, found.tail, found.rows >= FEW,
         lambda value, expected, n: (
             f"Pairs of its {n:,} accounts share other families {value:,.0f} times, in small ones counting for more; accounts with as "
             f"many families each would {expected:,.1f} times."

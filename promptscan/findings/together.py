@@ -93,7 +93,8 @@ def companionship(together: SharedFamilies, n_families: int) -> Repeats:
         What was observed in the unit of what is expected, which is pairs; rows are accounts.
     """
     chance = together.size / np.maximum(together.total, 1)
-    weight = 1.0 / np.maximum(together.size.sum(axis=1), 1)
+    n = together.size.sum(axis=1)
+    weight = 1.0 / np.maximum(n, 1)
     met = together.common * (together.common - 1) / 2
     observed = summed(together.family, met * weight[together.other], n_families)
     reach = together.reach.astype(np.float64)
@@ -106,7 +107,6 @@ def companionship(together: SharedFamilies, n_families: int) -> Repeats:
     three = np.einsum("fl,fm,fn,lmn->f", reach, reach, reach, cubes, optimize=True)
     unit = np.divide(two[2], two[1], out=np.ones(n_families), where=two[1] > 0)
     tail = tolerant_count(observed, two[1], two[2] + three, unit)
-    n = together.size.sum(axis=1)
     counted = np.divide(observed * two[0], two[1], out=np.zeros(n_families), where=two[1] > 0)
     return Repeats(counted, two[0], tail, np.where(together.reach.any(axis=1), n, 0))
 
